@@ -1,0 +1,46 @@
+"""Train spiking networks inside a named chip's limits, export its configuration, and prove that both compute the same.
+
+Public names are imported when first used, so that `import neuro` and the command line stay quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "NeuroError": "neuro.errors",
+    "load_chip": "neuro.descriptor",
+    "load_task": "neuro.task",
+    "place": "neuro.placement",
+    "Network": "neuro.nn",
+    "build": "neuro.nn",
+    "constrain": "neuro.nn",
+    "QRewiring": "neuro.rewiring",
+    "train": "neuro.training",
+    "load_run": "neuro.runs",
+    "evaluate": "neuro.evaluation",
+    "export": "neuro.emit",
+    "load_tables": "neuro.tables",
+    "check": "neuro.tables",
+    "replay": "neuro.emulator",
+    "verify": "neuro.verification",
+    "from_norse": "neuro.interop",
+    "from_snntorch": "neuro.interop",
+}
+_ROOMS = ("weights", "dynamics", "errors")
+
+__all__ = [*_HOMES, "weights"]
+
+
+def __getattr__(name: str):
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in _ROOMS:
+        return importlib.import_module(f"neuro.{name}")
+    raise AttributeError(f"module 'neuro' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

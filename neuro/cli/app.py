@@ -1,0 +1,40 @@
+"""Put the sub-commands together, and turn every mistake of a user into one message and exit status 2."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from neuro.cli import chips, check, demo, evaluate, export, replay, tasks, train, verify
+from neuro.errors import NeuroError
+
+app = typer.Typer(
+    name="neuro",
+    help="Train spiking networks inside a chip's limits, export its configuration, prove that both compute the same.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for module in (chips, tasks, train, evaluate, export, verify, check, replay, demo):
+    app.command(name=module.NAME)(module.command)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    try:
+        app(arguments, standalone_mode=True)
+    except NeuroError as error:
+        print(f"neuro: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("neuro: stopped", file=sys.stderr)
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except OSError as error:
+        print(f"neuro: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
+        raise SystemExit(2) from None

@@ -1,0 +1,28 @@
+"""neuro check: re-derive every limit from tables alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neuro.cli.show import Json, show
+
+NAME = "check"
+
+
+def command(
+    tables: Annotated[Path, typer.Argument(help="Folder of tables.")],
+    edited: Annotated[bool, typer.Option("--edited", help="Accept files changed since they were exported.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Check tables against every limit of their chip; exit 1 if any is exceeded."""
+    from neuro.tables import check, load_tables
+
+    loaded = load_tables(tables, edited=edited)
+    findings = [str(f) for f in check(loaded)]
+    lines = [*findings, f"{len(findings)} limits of {loaded.chip.label} exceeded"]
+    show({"chip": loaded.chip.label, "findings": findings}, as_json, lines)
+    if findings:
+        raise typer.Exit(1)

@@ -1,0 +1,51 @@
+"""neuro chips: which chips there are, and what one can hold."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from neuro.cli.show import Json, Set, show, split_overrides
+
+NAME = "chips"
+
+
+def command(
+    name: Annotated[str | None, typer.Argument(help="Chip name or YAML file; absent = list all.")] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of chip files, for editors.")] = False,
+    overrides: Set = None,
+    as_json: Json = False,
+) -> None:
+    """List chips, or show one's limits and where each figure comes from."""
+    from neuro import descriptor
+
+    if schema:
+        print(json.dumps(descriptor.schema(), indent=1))
+        return
+    if name is None:
+        chips = [descriptor.load_chip(n) for n in descriptor.chip_names()]
+        show({"chips": [c.name for c in chips]}, as_json, _list(chips))
+        return
+    chip = descriptor.load_chip(name, split_overrides(overrides)[1])
+    show(json.loads(descriptor.chip_to_json(chip)), as_json, _page(chip))
+
+
+def _list(chips):
+    for chip in chips:
+        w = chip.weights
+        words = f"{w.slots} slots" if w.slots else "slots as axons"
+        size = f"{chip.chips} chip{'s' * (chip.chips > 1)} x {chip.cores.per_chip} cores x {chip.cores.neurons} neurons"
+        yield f"{chip.name:14} {w.kind:8} {words:15} {size:38} {chip.title}"
+    yield "\nnext: neuro chips NAME, or neuro train digits --chip NAME --out runs/a"
+
+
+def _page(chip):
+    from neuro.descriptor import describe
+
+    yield f"{chip.label}: {chip.title}"
+    for section, rows in describe(chip):
+        yield f"\n{section}"
+        for row in rows:
+            yield "  " + "  ".join(str(part) for part in row)

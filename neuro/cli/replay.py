@@ -1,0 +1,61 @@
+"""neuro replay: run tables on input events."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neuro.cli.show import Json, show
+
+NAME = "replay"
+
+
+def command(
+    tables: Annotated[Path, typer.Argument(help="Folder of tables.")],
+    input_file: Annotated[Path, typer.Option("--input", help="NPY file: events [T, B, channels] or [T, channels].")],
+    out: Annotated[Path, typer.Option("--out", help="NPY file to write: outputs [T, B, classes].")],
+    population: Annotated[
+        str | None, typer.Option("--spikes", help="Write the spikes of this population in place of the output.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a configuration on input events, from its tables alone."""
+    import io
+
+    import numpy as np
+
+    from neuro.emulator import replay
+    from neuro.runs import write_atomically
+    from neuro.tables import load_tables
+
+    loaded = load_tables(tables)
+    x = _read(input_file)
+    outputs, record = replay(loaded, x, record=(population,) if population else ())
+    y = record.spikes[population] if population else outputs
+    if isinstance(y, dict):
+        y = next(iter(y.values()))
+    buffer = io.BytesIO()
+    np.save(buffer, y.numpy())
+    write_atomically(out, buffer.getvalue())
+    show(
+        {"out": str(out), "shape": list(y.shape), "sum": float(y.sum())},
+        as_json,
+        [f"{out}: {list(y.shape)} [T, B, n], sum {float(y.sum()):g}"],
+    )
+
+
+def _read(path: Path):
+    import numpy as np
+
+    from neuro.errors import DataError
+
+    try:
+        x = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path} is no NPY file of numbers ({error})") from None
+    if not isinstance(x, np.ndarray) or x.ndim not in (2, 3) or x.dtype.kind not in "biuf":
+        shape = getattr(x, "shape", "several arrays")
+        raise DataError(f"{path} holds {shape}, allowed: numbers [T, B, channels] or [T, channels]")
+    return x if x.ndim == 3 else x[:, None]

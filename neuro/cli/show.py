@@ -1,0 +1,72 @@
+"""Two printers for every result: lines for people, one JSON object for machines; and the options many commands share."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neuro.errors import DescriptionError
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Chip = Annotated[str, typer.Option("--chip", help="Chip name or YAML file; `neuro chips` lists names.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help="Seed of weights, order and noise.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Override a key: task.populations.hidden.size=64, chip.weights.slots=16, slots=16."),
+]
+DataDir = Annotated[
+    Path | None, typer.Option("--data", help="Folder with data sets (else the environment's NEURO_DATA).")
+]
+
+
+def show(result, as_json: bool, lines: Iterable[str]) -> None:
+    """Print a frozen result for a machine, or its lines for a person."""
+    if as_json:
+        value = dataclasses.asdict(result) if dataclasses.is_dataclass(result) else result
+        print(json.dumps(_plain(value), allow_nan=False))
+    else:
+        for line in lines:
+            print(line)
+
+
+def _plain(value):
+    """Make a value fit JSON: numbers that are not finite become null."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
+
+
+def split_overrides(overrides: list[str] | None) -> tuple[list[str], list[str]]:
+    """Part `--set` texts into those for the task and those for the chip; `slots` is short for `chip.slots`."""
+    task, chip = [], []
+    for text in overrides or ():
+        room, _, rest = text.partition(".")
+        if room == "task" and rest:
+            task.append(rest)
+        elif room == "chip" and rest:
+            chip.append(rest)
+        elif text.partition("=")[0].strip() == "slots":
+            chip.append(text)
+        else:
+            raise DescriptionError(f"--set {text}: keys begin with task. or chip. (or are `slots`); did you forget that?")
+    return task, chip
+
+
+def use_data_folder(folder: Path | None) -> None:
+    """Let readers look for data in a folder the user names."""
+    import os
+
+    if folder is not None:
+        if not folder.is_dir():
+            raise DescriptionError(f"--data {folder}: no such folder")
+        os.environ["NEURO_DATA"] = str(folder)

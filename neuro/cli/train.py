@@ -1,0 +1,55 @@
+"""neuro train: train a task on a chip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neuro.cli.show import Chip, DataDir, Json, Seed, Set, show, split_overrides, use_data_folder
+
+NAME = "train"
+
+
+def command(
+    task: Annotated[str, typer.Argument(help="Task name or YAML file; `neuro tasks` lists names.")],
+    chip: Chip,
+    out: Annotated[Path, typer.Option("--out", help="Run folder, new or empty.")],
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Epochs in place of the task's.")] = None,
+    seed: Seed = 0,
+    overrides: Set = None,
+    data: DataDir = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train a task inside a chip's limits; every step ends with a network the chip can hold."""
+    from neuro.descriptor import load_chip
+    from neuro.task import load_task
+    from neuro.training import train
+    from neuro.training.progress import progress_for
+
+    use_data_folder(data)
+    for_task, for_chip = split_overrides(overrides)
+    if epochs is not None:
+        for_task.append(f"training.epochs={epochs}")
+    run = train(
+        load_task(task, for_task),
+        load_chip(chip, for_chip),
+        out,
+        seed=seed,
+        resume=resume,
+        progress=progress_for("quiet" if as_json else "auto"),
+    )
+    last = run.metrics[-1]
+    best = run.facts
+    show(
+        {"run": str(out), "best": best, "last": last},
+        as_json,
+        [
+            f"best on validation: {best['validation_accuracy']:.1%} in epoch {best['epoch']}; "
+            f"{last['violations']} limits exceeded",
+            f"learning curves: {out / 'curves.png'}",
+            f"next: neuro evaluate {out}   neuro verify {out}   neuro export {out} --format tables --out {out}/tables",
+        ],
+    )

@@ -1,0 +1,37 @@
+"""neuro verify: prove that the configuration computes what was trained."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neuro.cli.show import DataDir, Json, show, use_data_folder
+
+NAME = "verify"
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    tables: Annotated[Path | None, typer.Option("--tables", help="Tables to hold against the run.")] = None,
+    data: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Compare every spike of a run's network with the replay of its tables, and check every limit; exit 1 if any is off."""
+    from neuro.verification import verify
+
+    use_data_folder(data)
+    result = verify(run, tables, None if as_json or not sys.stderr.isatty() else _tell)
+    if result.passed:
+        then = [f"next: neuro export {run} --format tables --out {run}/tables"] if tables is None else []
+    else:
+        then = ["the tables are not this run's network; export it again" if tables else "please report this as a bug"]
+    show(result, as_json, [str(result), *then])
+    if not result.passed:
+        raise typer.Exit(1)
+
+
+def _tell(done: int, total: int) -> None:
+    print(f"\rverified {done} of {total} samples", end="\n" if done == total else "", file=sys.stderr, flush=True)

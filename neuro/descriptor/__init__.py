@@ -1,0 +1,35 @@
+"""What a chip is, and how descriptions of chips and tasks are read, changed, checked and shown."""
+
+from neuro.descriptor.description import describe, schema
+from neuro.descriptor.document import Document, apply_overrides, override, read_document, validate
+from neuro.descriptor.load import chip_from_json, chip_names, chip_to_json, load_chip
+from neuro.descriptor.models import Assumption, Base, BiasDac, Chip, Current, SynapseType, Weights
+from neuro.descriptor.provenance import number_paths, orphans, source_of, unsourced
+from neuro.descriptor.shipped import find_shipped, shipped_names
+
+__all__ = [
+    "Assumption",
+    "Base",
+    "BiasDac",
+    "Chip",
+    "Current",
+    "Document",
+    "SynapseType",
+    "Weights",
+    "apply_overrides",
+    "chip_from_json",
+    "chip_names",
+    "chip_to_json",
+    "describe",
+    "find_shipped",
+    "load_chip",
+    "number_paths",
+    "orphans",
+    "override",
+    "read_document",
+    "schema",
+    "shipped_names",
+    "source_of",
+    "unsourced",
+    "validate",
+]

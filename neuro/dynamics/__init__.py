@@ -1,0 +1,7 @@
+"""The one neuron step and its kernels."""
+
+from neuro.dynamics.model import Constants, NeuronModel, ParameterSet, State, stack
+from neuro.dynamics.scan import Scan
+from neuro.dynamics.step import heaviside, step
+
+__all__ = ["Constants", "NeuronModel", "ParameterSet", "Scan", "State", "heaviside", "stack", "step"]

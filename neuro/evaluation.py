@@ -1,0 +1,86 @@
+"""How good a network is: accuracy and loss on one part of the data, firing rates, and what of the chip it uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from neuro.data import encode, load_dataset
+from neuro.data.datasets import Part
+from neuro.losses import logits, task_loss
+from neuro.nn import Network
+from neuro.task import Task
+
+NOISE_SEED = 0
+BATCH = 256
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Figures of one network on one part; slots and sources are per neuron, the rate is spikes per neuron and step."""
+
+    part: str
+    samples: int
+    accuracy: float
+    loss: float
+    rate: float
+    rates: dict[str, float]
+    slots_mean: float
+    slots_most: int
+    slots_allowed: int | None
+    sources_mean: float
+    cores: int
+    violations: int
+
+
+def evaluate(run, part: str = "test") -> Evaluation:
+    """Measure a run (or a run's path) on its test part, or on `validation` or `train`."""
+    from neuro.runs import load_run
+
+    run = load_run(run) if isinstance(run, str | Path) else run
+    data = load_dataset(run.task.data)
+    return measure(run.network, run.task, getattr(data, part), part)
+
+
+def measure(network: Network, task: Task, samples: Part, part: str = "validation") -> Evaluation:
+    """Measure a network on samples; encoder noise is that of a fixed seed."""
+    network.eval()
+    loss, correct, spikes = 0.0, 0, {name: 0.0 for name in task.populations}
+    with torch.inference_mode():
+        for ids in np.array_split(np.arange(len(samples)), -(-len(samples) // BATCH)):
+            x = encode(task.encoder, samples.x[ids], samples.ids[ids], NOISE_SEED, task.tail_steps)
+            labels = torch.from_numpy(samples.y[ids])
+            outputs, record = network(x, record=tuple(task.populations))
+            loss += float(task_loss(task.loss, outputs, labels)) * len(ids)
+            correct += int((logits(task.loss, outputs).argmax(-1) == labels).sum())
+            for name, z in record.spikes.items():
+                spikes[name] += float(z.sum(dtype=torch.float64))
+    steps = task.steps * len(samples)
+    neurons = {name: p.size for name, p in task.populations.items()}
+    used, sources = usage(network)
+    return Evaluation(
+        part=part,
+        samples=len(samples),
+        accuracy=correct / len(samples),
+        loss=loss / len(samples),
+        rate=sum(spikes.values()) / steps / sum(neurons.values()),
+        rates={name: spikes[name] / steps / neurons[name] for name in spikes},
+        slots_mean=float(np.mean(used)),
+        slots_most=int(np.max(used)),
+        slots_allowed=network.plan.chip.weights.slots,
+        sources_mean=float(np.mean(sources)),
+        cores=len(network.plan.cores),
+        violations=len(network.violations()),
+    )
+
+
+def usage(network: Network) -> tuple[np.ndarray, np.ndarray]:
+    """Slots used and distinct sources heard, of every neuron."""
+    used, sources = [], []
+    for memory in network.memories.values():
+        used.append(memory.scheme.slots_used(memory.code).cpu().numpy())
+        sources.append((memory.weight != 0).any(3).any(2).sum(1).cpu().numpy())
+    return np.concatenate(used), np.concatenate(sources)

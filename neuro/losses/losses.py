@@ -1,0 +1,37 @@
+"""From outputs over time to a decision, and from a decision to a loss."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional
+
+from neuro.nn import Record
+from neuro.task import Loss
+
+
+def logits(loss: Loss, outputs: torch.Tensor) -> torch.Tensor:
+    """Turn outputs [T, B, classes] into class scores [B, classes] (or [T, B, classes] where each step is labelled).
+
+    spike_count: the sum over time. trace_mean: the mean over time.
+    """
+    if loss.kind == "per_step":
+        return outputs
+    return outputs.sum(0) if loss.kind == "spike_count" else outputs.mean(0)
+
+
+def task_loss(loss: Loss, outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of labels [B] (or [T, B], −1 = unlabelled) under softmax(scale · scores)."""
+    scores = logits(loss, outputs) * loss.scale
+    return functional.cross_entropy(scores.flatten(0, -2), labels.flatten(), ignore_index=-1)
+
+
+def regularisers(loss: Loss, record: Record) -> torch.Tensor:
+    """Squared distance of every neuron's mean rate from its target, and membrane values beyond ±1 threshold, squared."""
+    total = torch.zeros(())
+    if loss.rate_weight:
+        rates = [z.mean((0, 1)) for z in record.spikes.values()]
+        total = total + loss.rate_weight * torch.cat([(r - loss.rate_target).square() for r in rates]).sum()
+    if loss.voltage_weight:
+        excess = [functional.relu(v.abs() - 1).square().mean() for v in record.v.values()]
+        total = total + loss.voltage_weight * torch.stack(excess).sum()
+    return total

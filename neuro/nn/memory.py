@@ -1,0 +1,100 @@
+"""A synapse memory: the latent that training moves, the code a chip holds, and the weight the forward pass reads."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from neuro.errors import FeasibilityError
+from neuro.nn.bases import BaseWeights
+
+UNPROJECTED = (
+    "parameters changed without projection; wrap the optimizer in neuro.QRewiring or call network.project()"
+)
+
+
+class SynapseMemory(nn.Module):
+    """Hold the codes of one latent tensor and pass gradients straight through to it.
+
+    scheme: what the memory can hold. allowed: bool mask of usable words, or None. cores: core of each row, for base
+    weights that belong to cores. A latent moved without projection is noticed by a checksum over its bits, which does
+    not see changes that keep the 64-bit sum of those bits (two equal and opposite moves of bit patterns, a swap).
+    """
+
+    def __init__(self, scheme, allowed=None, limits=None, bases: BaseWeights | None = None, cores=None):
+        super().__init__()
+        self.scheme = scheme
+        self.bases = (bases,)  # in a tuple: shared by memories, owned by the network
+        self.register_buffer("allowed", allowed, persistent=False)
+        self.register_buffer("limits", limits, persistent=False)
+        self.register_buffer("cores", cores, persistent=False)
+        self.register_buffer("code", None)
+        self.register_buffer("weight", None, persistent=False)
+        self.stamp: int | None = None
+
+    def forward(self, latent: torch.Tensor) -> torch.Tensor:
+        """Give the weight the chip holds for this latent, float32 in the latent's shape."""
+        if self.stamp != checksum(latent):
+            raise FeasibilityError(UNPROJECTED)
+        base_latent = self.bases[0].latent if self.bases[0] is not None else None
+        return _StraightThrough.apply(latent, base_latent, self)
+
+    def project(self, latent: torch.Tensor) -> None:
+        """Set the code to the nearest point the chip can hold, and the weight to what it stands for."""
+        with torch.no_grad():
+            flat = latent.detach()
+            wanted = flat if self.limits is None else torch.clamp(flat, self.limits[0], self.limits[1])
+            self.code = self.scheme.project(wanted, self.allowed)
+            self.weight = self.scheme.decode(self.code)
+            self.stamp = checksum(latent)
+
+    def hull(self, latent: torch.Tensor) -> torch.Tensor:
+        """The nearest latent within the convex hull of what fits."""
+        return self.scheme.hull(latent, self.allowed)
+
+    def refresh_bases(self) -> None:
+        """Take over base weights that have moved."""
+        bases = self.bases[0]
+        if bases is not None:
+            self.scheme = self.scheme.with_bases(rows_of(bases.values(), self.cores))
+
+    def base_gradient(self, grad_weight: torch.Tensor) -> torch.Tensor:
+        """Sum a weight's gradient into its core's base latents [cores, K]; a latent is the log of its value."""
+        bases = self.bases[0]
+        values = bases.values()
+        rows = self.scheme.base_gradient(self.code, grad_weight)
+        total = torch.zeros_like(values).index_add_(0, self.cores, rows.to(values.dtype))
+        return total * values
+
+    def _apply(self, fn, *args, **kwargs):
+        result = super()._apply(fn, *args, **kwargs)
+        if self.code is not None:
+            self.scheme = self.scheme.to(self.code.device)
+        return result
+
+
+def rows_of(values: torch.Tensor, cores: torch.Tensor) -> torch.Tensor:
+    """Base weights for each row: [K] where all rows share a core, else [N, K]."""
+    first = cores[0]
+    return values[first] if bool((cores == first).all()) else values[cores]
+
+
+def checksum(latent: torch.Tensor) -> int:
+    """Sum a float32 tensor's bits as 64-bit integers (it wraps around)."""
+    bits = latent.detach().contiguous().view(-1).view(torch.int32)
+    even = bits[: bits.numel() // 2 * 2].view(torch.int64)
+    total = int(even.sum()) + (int(bits[-1]) if bits.numel() % 2 else 0)
+    return total ^ bits.numel()
+
+
+class _StraightThrough(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, latent, base_latent, memory: SynapseMemory):
+        ctx.memory = memory
+        return memory.weight.view_as(memory.weight)
+
+    @staticmethod
+    def backward(ctx, grad):
+        memory = ctx.memory
+        to_base = memory.base_gradient(grad) if ctx.needs_input_grad[1] else None
+        return (grad if memory.allowed is None else grad * memory.allowed), to_base, None

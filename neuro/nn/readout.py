@@ -1,0 +1,40 @@
+"""Read-outs: spikes counted per class on the chip, or a linear layer on traces beside it."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+
+class SpikeReadout(nn.Module):
+    """Sum the spikes of each class's neurons: neuron `index` speaks for class index // (size / classes)."""
+
+    def __init__(self, size: int, classes: int | None):
+        super().__init__()
+        self.per_class = 1 if classes is None else size // classes
+
+    def forward(self, z: torch.Tensor, trace=None):
+        """Give [T, B, classes] (or the spikes themselves) and no trace."""
+        return (z if self.per_class == 1 else z.unflatten(-1, (-1, self.per_class)).sum(-1)), None
+
+
+class LinearReadout(nn.Module):
+    """Off the chip, in float32: r = decay · r + z, y = W·r + b."""
+
+    def __init__(self, size: int, classes: int, decay: float, generator: torch.Generator):
+        super().__init__()
+        bound = 1 / math.sqrt(size)
+        self.register_buffer("decay", torch.tensor(decay, dtype=torch.float64).float())
+        self.weight = nn.Parameter((torch.rand(classes, size, generator=generator) * 2 - 1) * bound)
+        self.bias = nn.Parameter(torch.zeros(classes))
+
+    def forward(self, z: torch.Tensor, trace: torch.Tensor | None = None):
+        """Give y [T, B, classes] and the trace [B, n] after the last step."""
+        trace = torch.zeros_like(z[0]) if trace is None else trace
+        traces = []
+        for spikes in z:
+            trace = self.decay * trace + spikes
+            traces.append(trace)
+        return torch.stack(traces) @ self.weight.T + self.bias, trace.detach()

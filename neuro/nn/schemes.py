@@ -1,0 +1,84 @@
+"""Which scheme, and how many words of it, a plan's populations have."""
+
+from __future__ import annotations
+
+import torch
+
+from neuro import weights
+from neuro.nn.bases import BaseWeights, grid_bits
+from neuro.placement import Plan
+
+
+def build_bases(plan: Plan) -> BaseWeights | None:
+    """Make the base weights of every core in use, or None for the float twin."""
+    chip = plan.chip
+    if chip.weights.kind == "float":
+        return None
+    thetas = [0.0] * len(plan.cores)
+    for name, parameters in plan.parameters.items():
+        for core in set(plan.core_index(name).tolist()):
+            thetas[core] = max(thetas[core], parameters.theta)
+    return BaseWeights(chip, thetas, base_names(plan), grid_bits(chip.inputs.events_per_step, row_units(plan)))
+
+
+def base_names(plan: Plan) -> list[str]:
+    """Name the base weights a core has: types in use (counts), mask bits (masks), the scale (levels)."""
+    if plan.chip.weights.kind == "counts":
+        return [t.name for t in plan.types if t.name in {b.name for b in plan.chip.weights.bases}]
+    return [b.name for b in plan.chip.weights.bases]
+
+
+def slots(plan: Plan) -> int:
+    """Words of a neuron; where the chip names no number, the most sources a neuron may listen to."""
+    if plan.chip.weights.slots is not None:
+        return plan.chip.weights.slots
+    return max(max(c.stop for c in plan.columns(p).values()) for p in plan.spec.populations)
+
+
+def row_units(plan: Plan) -> float:
+    """The most base weights one row can add up to."""
+    w = plan.chip.weights
+    per_word = {"counts": 1, "masks": len(w.bases), "levels": max(map(abs, w.levels or (1,)))}[w.kind]
+    return slots(plan) * per_word
+
+
+def build_scheme(plan: Plan, population: str, bases: BaseWeights | None):
+    """Make the scheme of one population's synapse memory, with its cores' present base weights."""
+    w = plan.chip.weights
+    if bases is None:
+        return weights.FloatScheme()
+    cores = torch.from_numpy(plan.core_index(population))
+    from neuro.nn.memory import rows_of
+
+    values = rows_of(bases.values(), cores)
+    if w.kind == "counts":
+        names = base_names(plan)
+        types = [next(t for t in plan.types if t.name == name) for name in names]
+        current_of = {t: c for c, name in enumerate(plan.currents) for t in _types_of(plan, name)}
+        return weights.CountScheme(values, [t.sign for t in types], w.slots, [current_of[name] for name in names])
+    if w.kind == "masks":
+        return weights.MaskScheme(values, w.slots)
+    return weights.LevelScheme(
+        w.levels,
+        w.slots,
+        "free" if w.sign == "type" else w.sign,
+        scale=values,
+        grid=rows_of(bases.grid()[:, None], cores).squeeze(-1),
+        groups=cores,
+    )
+
+
+def _types_of(plan: Plan, current: str) -> tuple[str, ...]:
+    entry = next(c for c in plan.chip.currents if c.name == current)
+    return (*entry.types, *entry.shunting)
+
+
+def sign_limits(plan: Plan) -> torch.Tensor | None:
+    """Bounds that keep latents from signs a current has no synapse type for: [2, C, 1], or None."""
+    has = [[plan.type_of(c, sign) is not None for c in plan.currents] for sign in (-1, 1)]
+    if all(map(all, has)):
+        return None
+    inf = float("inf")
+    low = torch.tensor([-inf if ok else 0.0 for ok in has[0]])[:, None]
+    high = torch.tensor([inf if ok else 0.0 for ok in has[1]])[:, None]
+    return torch.stack([low, high])

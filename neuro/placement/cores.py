@@ -1,0 +1,137 @@
+"""Populations to cores: capacities first, then which neuron of a core each one is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from neuro.descriptor import Chip
+from neuro.dynamics import ParameterSet
+from neuro.errors import FitError
+from neuro.placement.plan import tags_per_core
+from neuro.task import NetworkSpec
+
+CONSTANTS = {
+    "tau_mem": lambda p: p.leak,
+    "tau_syn": lambda p: p.decay_syn,
+    "threshold": lambda p: p.theta,
+    "v_reset": lambda p: p.v_reset,
+    "refractory": lambda p: p.refractory_steps,
+    "adaptation": lambda p: (p.beta, p.decay_a),
+    "bias": lambda p: p.bias,
+}
+
+
+@dataclass
+class Core:
+    """One core while it is being filled."""
+
+    chip: int
+    core: int
+    room: int
+    silent: tuple[int, ...]
+    residents: dict[str, int] = field(default_factory=dict)
+
+    def usable(self, is_source: bool) -> int:
+        """How many more neurons fit; a neuron that must stay silent holds none that others listen to."""
+        return self.room - sum(self.residents.values()) - (len(self.silent) if is_source else 0)
+
+
+def assign_cores(
+    spec: NetworkSpec, chip: Chip, parameters: dict[str, ParameterSet], sizes: dict[str, int], shared: bool
+) -> list[Core]:
+    """Give every population room in cores, whole where one core holds it; `shared` lets populations share a core."""
+    cores = [
+        Core(c, k, chip.cores.neurons, tuple(n for core, n in chip.tags.silent_sources if core == k))
+        for c in range(chip.chips)
+        for k in range(chip.cores.per_chip)
+    ]
+    sources = {p.source for p in spec.projections}
+    for name, size in sizes.items():
+        fits = [core for core in cores if _compatible(core, name, spec, chip, parameters, shared)]
+        whole = [core for core in fits if core.usable(name in sources) >= size]
+        left = size
+        for core in whole[:1] or fits:
+            taken = min(left, core.usable(name in sources))
+            if taken > 0:
+                core.residents[name] = taken
+                left -= taken
+            if not left:
+                break
+        if left:
+            _refuse(name, size, left, spec, chip, shared)
+    return [core for core in cores if core.residents]
+
+
+def _compatible(core: Core, name: str, spec: NetworkSpec, chip: Chip, parameters, shared: bool) -> bool:
+    if core.residents and not shared:
+        return False
+    together = (*core.residents, name)
+    for constant, limit in chip.neuron.distinct_per_core.items():
+        if len({CONSTANTS[constant](parameters[p]) for p in together}) > limit:
+            return False
+    return heard(spec, together) <= _tellable(chip)
+
+
+def heard(spec: NetworkSpec, populations: tuple[str, ...]) -> int:
+    """How many distinct sources some populations may listen to, together."""
+    return sum(spec.size_of(s) for s in {s for p in populations for s in spec.sources_of(p)})
+
+
+def _tellable(chip: Chip) -> int:
+    return min(tags_per_core(chip), chip.cores.axons or tags_per_core(chip))
+
+
+def _refuse(name: str, size: int, left: int, spec: NetworkSpec, chip: Chip, shared: bool) -> None:
+    sources = heard(spec, (name,))
+    if sources > _tellable(chip):
+        what = "axons" if chip.cores.axons and chip.cores.axons <= tags_per_core(chip) else "tags"
+        raise FitError(
+            f"{what} of one core: population {name} may listen to {sources} sources, allowed: {_tellable(chip)} on "
+            f"{chip.label}; take {sources - _tellable(chip)} sources away from its projections"
+        )
+    total = chip.chips * chip.cores.per_chip
+    raise FitError(
+        f"neurons: {left} of the {size} neurons of population {name} found no core; {chip.label} has {total} cores of "
+        f"{chip.cores.neurons} neurons, each with one set of constants"
+        + ("" if shared else " and, here, one population")
+        + f"; make populations smaller by {left} neurons, or give them equal constants so that they can share cores"
+    )
+
+
+def assign_neurons(spec: NetworkSpec, chip: Chip, cores: list[Core]) -> dict[str, np.ndarray]:
+    """Choose neuron ids so that few sources that meet in a core share an id; neurons no one hears take what is left."""
+    sources = {p.source for p in spec.projections}
+    taken = {(c.chip, c.core): np.zeros(chip.cores.neurons, bool) for c in cores}
+    load = {(c.chip, c.core): np.zeros(chip.cores.neurons, int) for c in cores}
+    pieces = [(name, core, n) for core in cores for name, n in core.residents.items()]
+    rows: dict[str, list] = {name: [] for name in spec.populations}
+    for name, core, n in sorted(pieces, key=lambda piece: piece[0] not in sources):
+        here = (core.chip, core.core)
+        targets = [
+            (c.chip, c.core) for c in cores if any(name in spec.sources_of(p) for p in c.residents)
+        ]
+        cost = np.max([load[t] for t in targets], axis=0) if targets else np.zeros(chip.cores.neurons, int)
+        order = np.argsort(cost, kind="stable")
+        silent = np.isin(order, core.silent)
+        order = order[~silent] if name in sources else np.concatenate([order[silent], order[~silent]])
+        ids = np.sort(order[~taken[here][order]][:n])
+        taken[here][ids] = True
+        for target in targets:
+            load[target][ids] += 1
+        rows[name].append(np.column_stack([np.full(n, core.chip), np.full(n, core.core), ids]))
+    return {name: np.concatenate(parts) for name, parts in rows.items()}
+
+
+def latches(spec: NetworkSpec, chip: Chip, parameters, locations) -> tuple[tuple[int, int, int, str], ...]:
+    """List the neurons that take the second of two values their core holds: (chip, core, neuron, latch)."""
+    result = []
+    for constant, latch in chip.neuron.latches.items():
+        first: dict[tuple[int, int], object] = {}
+        for name in spec.populations:
+            value = CONSTANTS[constant](parameters[name])
+            for c, k, n in locations[name].tolist():
+                if first.setdefault((c, k), value) != value:
+                    result.append((c, k, n, latch))
+    return tuple(sorted(result))

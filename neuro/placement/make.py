@@ -1,0 +1,76 @@
+"""Make a plan, or say which resource is short, where, by how much."""
+
+from __future__ import annotations
+
+from neuro.descriptor import Chip, SynapseType
+from neuro.errors import DescriptionError, FitError
+from neuro.placement.cores import assign_cores, assign_neurons, latches
+from neuro.placement.parameters import currents_in_use, parameter_set
+from neuro.placement.plan import Plan
+from neuro.placement.routing import route
+from neuro.task import NetworkSpec
+
+
+def place(spec: NetworkSpec, chip: Chip, seed: int = 0) -> Plan:
+    """Lay a network out on a chip: every population its own cores while cores last, then shared ones.
+
+    Deterministic; `seed` is kept for placements that search. Raises FitError (resource, place, have, allowed) where the
+    network cannot fit, DescriptionError where it asks for what the chip does not have.
+    """
+    _check_delays(spec, chip)
+    currents = currents_in_use(spec, chip)
+    parameters = {name: parameter_set(name, spec, chip, currents) for name in spec.populations}
+    sizes = {name: population.size for name, population in spec.populations.items()}
+    try:
+        cores = assign_cores(spec, chip, parameters, sizes, shared=False)
+    except FitError:
+        if chip.weights.kind == "levels" and chip.weights.sign == "source":
+            raise
+        cores = assign_cores(spec, chip, parameters, sizes, shared=True)
+    locations = assign_neurons(spec, chip, cores)
+    routes, inputs = route(spec, chip, locations)
+    return Plan(
+        spec=spec,
+        chip=chip,
+        currents=currents,
+        types=_types_in_use(spec, chip, currents),
+        parameters=parameters,
+        locations=locations,
+        routes=routes,
+        inputs=inputs,
+        latches=latches(spec, chip, parameters, locations),
+    )
+
+
+def _types_in_use(spec: NetworkSpec, chip: Chip, currents: tuple[str, ...]) -> tuple[SynapseType, ...]:
+    names = set()
+    for current in chip.currents:
+        if current.name in currents:
+            names.update(current.types)
+            if spec.shunting_as_subtractive:
+                names.update(current.shunting)
+    return tuple(t for t in chip.types if t.name in names)
+
+
+def _check_delays(spec: NetworkSpec, chip: Chip) -> None:
+    delays = chip.delays
+    if len(spec.delay_lines) > delays.lines or max(spec.delay_lines) > delays.line_max:
+        raise DescriptionError(
+            f"delay_lines are {list(spec.delay_lines)}, allowed on {chip.label}: {delays.lines} of at most "
+            f"{delays.line_max} steps"
+        )
+    for name, population in spec.populations.items():
+        if population.route_delay > delays.route_max:
+            raise DescriptionError(
+                f"populations.{name}.route_delay is {population.route_delay}, allowed on {chip.label}: 1 to "
+                f"{delays.route_max} steps"
+            )
+    for p in spec.projections:
+        start = 0 if p.source in spec.inputs else spec.populations[p.source].route_delay
+        reachable = sorted(start + line for line in spec.delay_lines)
+        if p.delay is not None and p.delay not in reachable:
+            raise DescriptionError(
+                f"the projection {p.source} → {p.target} has delay {p.delay}, allowed: "
+                f"{', '.join(map(str, reachable))} steps (route {start} + delay_lines {list(spec.delay_lines)}) on "
+                f"{chip.label}"
+            )

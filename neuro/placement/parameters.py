@@ -1,0 +1,91 @@
+"""From a population's constants, as a task states them, to the float32 values a chip's neuron model steps with."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from neuro.descriptor import Chip
+from neuro.dynamics import NeuronModel, ParameterSet
+from neuro.errors import DescriptionError
+from neuro.task import NetworkSpec, Population
+
+
+def neuron_model(chip: Chip) -> NeuronModel:
+    """Read the five choices out of a descriptor."""
+    n = chip.neuron
+    return NeuronModel(n.leak, n.reset, n.refractory, n.floor is not None, n.adaptation)
+
+
+def currents_in_use(spec: NetworkSpec, chip: Chip) -> tuple[str, ...]:
+    """Name the currents a network uses, in descriptor order; a time constant without a name means the first one."""
+    known = [c.name for c in chip.currents]
+    used = set()
+    for name, population in spec.populations.items():
+        for current in _by_current(population, known[0]):
+            if current not in known:
+                raise DescriptionError(
+                    f"populations.{name}: current {current!r} is not one of {chip.label}; allowed: {', '.join(known)}"
+                )
+            used.add(current)
+    return tuple(name for name in known if name in used)
+
+
+def listens_with(population: Population, chip: Chip) -> tuple[str, ...]:
+    """Name the currents one population has a time constant for."""
+    return tuple(_by_current(population, chip.currents[0].name))
+
+
+def parameter_set(name: str, spec: NetworkSpec, chip: Chip, currents: tuple[str, ...]) -> ParameterSet:
+    """Turn times into decays: float32(exp(−dt/τ)) computed once in float64; refractory time into whole steps."""
+    population = spec.populations[name]
+    where = f"populations.{name}"
+    decays = _by_current(population, chip.currents[0].name)
+    if population.tau_syn_s is not None:
+        decays = {current: _decay(tau, spec.dt_s) for current, tau in decays.items()}
+    adaptation = population.adaptation
+    if adaptation and chip.neuron.adaptation == "none":
+        raise DescriptionError(f"{where}.adaptation: the neurons of {chip.label} do not adapt; leave it out")
+    floor = -math.inf if chip.neuron.floor is None else chip.neuron.floor
+    return ParameterSet(
+        leak=_f32(_leak(where, population, spec, chip)),
+        decay_syn=tuple(_f32(decays.get(current, 0.0)) for current in currents),
+        theta=_f32(population.threshold),
+        v_reset=_f32(population.v_reset),
+        floor=_f32(floor),
+        bias=_f32(population.bias),
+        beta=_f32(adaptation.strength) if adaptation else 0.0,
+        decay_a=_f32(adaptation.decay if adaptation.decay is not None else _decay(adaptation.tau_s, spec.dt_s))
+        if adaptation
+        else 0.0,
+        refractory_steps=round(population.refractory_s / spec.dt_s),
+    )
+
+
+def _by_current(population: Population, first: str) -> dict[str, float]:
+    given = population.tau_syn_s if population.tau_syn_s is not None else population.decay_syn
+    return given if isinstance(given, dict) else {first: given}
+
+
+def _leak(where: str, population: Population, spec: NetworkSpec, chip: Chip) -> float:
+    if chip.neuron.leak == "exponential":
+        if population.leak is not None:
+            raise DescriptionError(
+                f"{where}.leak: the membrane of {chip.label} leaks exponentially; give tau_mem_s or decay_mem"
+            )
+        return population.decay_mem if population.decay_mem is not None else _decay(population.tau_mem_s, spec.dt_s)
+    if population.leak is None:
+        raise DescriptionError(
+            f"{where}: the membrane of {chip.label} leaks by a fixed amount a step ({chip.neuron.leak}); "
+            "give `leak` in place of tau_mem_s and decay_mem"
+        )
+    return population.leak
+
+
+def _decay(tau_s: float, dt_s: float) -> float:
+    return math.exp(-dt_s / tau_s)
+
+
+def _f32(value: float) -> float:
+    return float(np.float32(value))

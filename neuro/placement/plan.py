@@ -1,0 +1,113 @@
+"""A plan: which neuron of which core computes what, and by which tags events reach it; it can be printed and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from neuro.descriptor import Chip, SynapseType
+from neuro.dynamics import ParameterSet
+from neuro.task import NetworkSpec
+
+
+@dataclass(frozen=True)
+class Route:
+    """One destination row: `source` (population or input, index), the tag its events carry, the chip and its cores."""
+
+    source: str
+    index: int
+    tag: int
+    target_chip: int
+    cores: tuple[int, ...]
+    delay: int
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A network laid out on a chip, before the first training step.
+
+    locations: population -> int array [n, 3] of (chip, core, neuron). types: synapse types in use, in descriptor order.
+    """
+
+    spec: NetworkSpec
+    chip: Chip
+    currents: tuple[str, ...]
+    types: tuple[SynapseType, ...]
+    parameters: dict[str, ParameterSet]
+    locations: dict[str, np.ndarray]
+    routes: tuple[Route, ...]
+    inputs: tuple[Route, ...]
+    latches: tuple[tuple[int, int, int, str], ...]
+
+    @cached_property
+    def cores(self) -> tuple[tuple[int, int], ...]:
+        """The (chip, core) pairs in use, sorted."""
+        used = {(int(c), int(k)) for place in self.locations.values() for c, k, _ in place}
+        return tuple(sorted(used))
+
+    def core_index(self, population: str) -> np.ndarray:
+        """Position in `cores` of each neuron of a population: int [n]."""
+        position = {core: i for i, core in enumerate(self.cores)}
+        return np.array([position[int(c), int(k)] for c, k, _ in self.locations[population]])
+
+    def type_of(self, current: str, sign: int) -> SynapseType | None:
+        """The synapse type that gives a current one sign, or None where the chip has none in use."""
+        entry = next(c for c in self.chip.currents if c.name == current)
+        names = (*entry.types, *entry.shunting)
+        return next((t for t in self.types if t.name in names and t.sign == sign), None)
+
+    def columns(self, target: str) -> dict[str, slice]:
+        """Where each source stands among the columns of a population's synapse memory."""
+        result, start = {}, 0
+        for source in self.spec.sources_of(target):
+            stop = start + self.spec.size_of(source)
+            result[source] = slice(start, stop)
+            start = stop
+        return result
+
+    def source_delay(self, source: str) -> int:
+        """Steps an event is on its way before any delay line: 0 for inputs, the route's delay for neurons."""
+        return 0 if source in self.spec.inputs else self.spec.populations[source].route_delay
+
+    def allowed(self, target: str) -> np.ndarray | None:
+        """Which words a population's rewiring may use: bool [N, M, C, D], or None where every word is allowed."""
+        columns = self.columns(target)
+        size, width = self.spec.size_of(target), sum(c.stop - c.start for c in columns.values())
+        mask = np.ones((size, width, len(self.currents), len(self.spec.delay_lines)), bool)
+        for source, place in columns.items():
+            projection = self.spec.projection(source, target)
+            if source == target and not projection.autapses:
+                mask[np.arange(size), np.arange(place.start, place.stop)] = False
+            if projection.delay is not None:
+                wanted = projection.delay - self.source_delay(source)
+                mask[:, place, :, [line != wanted for line in self.spec.delay_lines]] = False
+        for c, current in enumerate(self.currents):
+            if current not in self._listens(target):
+                mask[:, :, c] = False
+        return None if mask.all() else mask
+
+    def _listens(self, target: str) -> tuple[str, ...]:
+        from neuro.placement.parameters import listens_with
+
+        return listens_with(self.spec.populations[target], self.chip)
+
+    def describe(self) -> str:
+        """Lay the plan out as text: each population's cores, and how many tags each core tells apart."""
+        lines = [f"{self.chip.label}: {len(self.cores)} of {self.chip.chips * self.chip.cores.per_chip} cores"]
+        for name, place in self.locations.items():
+            parts = [
+                f"chip {c} core {k}: {int(((place[:, :2] == (c, k)).all(1)).sum())}"
+                for c, k in sorted({(int(a), int(b)) for a, b, _ in place})
+            ]
+            lines.append(f"  {name} ({len(place)} neurons): {'; '.join(parts)}")
+        for chip, core in self.cores:
+            heard = sum(r.target_chip == chip and core in r.cores for r in (*self.routes, *self.inputs))
+            lines.append(f"  chip {chip} core {core} tells {heard} sources apart (of {tags_per_core(self.chip)})")
+        return "\n".join(lines)
+
+
+def tags_per_core(chip: Chip) -> int:
+    """How many sources one core can tell apart by their tags."""
+    return 2**chip.tags.bits - sum(t < 2**chip.tags.bits for t in set(chip.tags.forbidden))

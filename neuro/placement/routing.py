@@ -1,0 +1,143 @@
+"""Routes and tags: every source gets, for each chip it must reach, one row with a tag no other source has there."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neuro.descriptor import Chip
+from neuro.errors import FitError
+from neuro.placement.plan import Route
+from neuro.task import NetworkSpec
+
+
+def route(spec: NetworkSpec, chip: Chip, locations: dict[str, np.ndarray]) -> tuple[tuple[Route, ...], tuple[Route, ...]]:
+    """Choose routes and tags for neurons, then for input channels: (routes, inputs)."""
+    reach = {source: _reach(source, spec, locations) for source in (*spec.inputs, *spec.populations)}
+    for name in spec.populations:
+        _check_reach(name, reach[name], chip, locations[name])
+    book = _TagBook(chip, sum(spec.size_of(s) for s in reach))
+    routes = [r for target in range(chip.chips) for r in _neurons_to(target, spec, chip, locations, reach, book)]
+    inputs = [r for target in range(chip.chips) for r in _inputs_to(target, spec, chip, reach, book)]
+    order = {name: i for i, name in enumerate((*spec.inputs, *spec.populations))}
+    key = lambda r: (order[r.source], r.index, r.target_chip)  # noqa: E731
+    return tuple(sorted(routes, key=key)), tuple(sorted(inputs, key=key))
+
+
+def _reach(source: str, spec: NetworkSpec, locations) -> dict[int, tuple[int, ...]]:
+    """Target chip -> cores where somebody may listen to the source."""
+    cores: dict[int, set[int]] = {}
+    for target in spec.populations:
+        if source in spec.sources_of(target):
+            for c, k, _ in np.unique(locations[target] * [1, 1, 0], axis=0).tolist():
+                cores.setdefault(c, set()).add(k)
+    return {c: tuple(sorted(k)) for c, k in sorted(cores.items())}
+
+
+def _check_reach(name: str, reach: dict, chip: Chip, places: np.ndarray) -> None:
+    routes = chip.routes
+    allowed = None if routes.entries is None else routes.entries - routes.reserved
+    if allowed is not None and len(reach) > allowed:
+        raise FitError(
+            f"routes: neurons of population {name} must reach {len(reach)} chips, allowed: {allowed} on {chip.label} "
+            f"({routes.entries} rows less {routes.reserved} for monitoring); keep its targets on fewer chips by "
+            "making them smaller"
+        )
+    columns = chip.board.columns
+    for home in np.unique(places[:, 0]).tolist():
+        for target in reach:
+            hops = max(abs(target % columns - home % columns), abs(target // columns - home // columns))
+            if routes.max_hop is not None and hops > routes.max_hop:
+                raise FitError(
+                    f"hops: population {name} on chip {home} must reach chip {target}, {hops} chips away along one "
+                    f"axis, allowed: {routes.max_hop} on {chip.label}; make the network smaller"
+                )
+
+
+class _TagBook:
+    """Which tags are spoken for in each core."""
+
+    def __init__(self, chip: Chip, sources: int):
+        self.chip = chip
+        size = min(2**chip.tags.bits, sources + len(chip.tags.forbidden)) if not chip.tags.own_bits else 2**chip.tags.bits
+        self.size, self.used = size, {}
+
+    def core(self, chip: int, core: int) -> np.ndarray:
+        if (chip, core) not in self.used:
+            self.used[chip, core] = np.zeros(self.size, bool)
+            self.used[chip, core][[t for t in self.chip.tags.forbidden if t < self.size]] = True
+        return self.used[chip, core]
+
+    def free(self, chip: int, cores: tuple[int, ...]) -> np.ndarray:
+        """Tags nobody uses in any of some cores, ascending."""
+        return np.flatnonzero(~np.any([self.core(chip, k) for k in cores], axis=0))
+
+    def take(self, chip: int, cores: tuple[int, ...], tags) -> None:
+        for k in cores:
+            self.core(chip, k)[tags] = True
+
+
+def _neurons_to(target: int, spec: NetworkSpec, chip: Chip, locations, reach, book: _TagBook) -> list[Route]:
+    wanted = [(name, reach[name][target]) for name in spec.populations if target in reach[name]]
+    if not chip.tags.own_bits:
+        return [r for name, cores in wanted for r in _consecutive(name, target, cores, spec, chip, book)]
+    by_id: dict[int, list] = {}
+    for name, cores in wanted:
+        for index, own in enumerate(locations[name][:, 2].tolist()):
+            by_id.setdefault(own % 2**chip.tags.own_bits, []).append((name, index, cores))
+    routes = []
+    for own, sources in by_id.items():
+        for (name, index, cores), tag in zip(sources, _colour(own, sources, target, chip), strict=True):
+            book.take(target, cores, tag)
+            routes.append(Route(name, index, tag, target, cores, spec.populations[name].route_delay))
+    return routes
+
+
+def _colour(own: int, sources: list, target: int, chip: Chip) -> list[int]:
+    """Choose the free tag bits of sources with one own id so that none meet in a core (exact, by backtracking)."""
+    tags = [(high << chip.tags.own_bits) | own for high in range(2 ** (chip.tags.bits - chip.tags.own_bits))]
+    tags = [t for t in tags if t not in chip.tags.forbidden]
+    chosen: list[int] = []
+
+    def extend() -> bool:
+        if len(chosen) == len(sources):
+            return True
+        cores = set(sources[len(chosen)][2])
+        clash = {tag for tag, (_, _, other) in zip(chosen, sources, strict=False) if cores & set(other)}
+        for tag in tags:
+            if tag not in clash:
+                chosen.append(tag)
+                if extend():
+                    return True
+                chosen.pop()
+        return False
+
+    if not extend():
+        names = sorted({name for name, _, _ in sources})
+        raise FitError(
+            f"tags: {len(sources)} sources with own id {own} (populations {', '.join(names)}) meet on chip {target}, "
+            f"allowed: {len(tags)} a core on {chip.label}; make one of these populations smaller"
+        )
+    return chosen
+
+
+def _consecutive(name: str, target: int, cores, spec: NetworkSpec, chip: Chip, book: _TagBook) -> list[Route]:
+    size, delay = spec.size_of(name), 0 if name in spec.inputs else spec.populations[name].route_delay
+    free = book.free(target, cores)
+    if len(free) < size:
+        raise FitError(
+            f"tags: {name} needs {size} tags that are free in cores {', '.join(map(str, cores))} of chip {target}, "
+            f"has {len(free)} on {chip.label}; make what these cores listen to smaller by {size - len(free)}"
+        )
+    book.take(target, cores, free[:size])
+    return [Route(name, i, int(tag), target, cores, delay) for i, tag in enumerate(free[:size])]
+
+
+def _inputs_to(target: int, spec: NetworkSpec, chip: Chip, reach, book: _TagBook) -> list[Route]:
+    wanted = [(name, reach[name][target]) for name in spec.inputs if target in reach[name]]
+    channels = sum(spec.inputs[name] for name, _ in wanted)
+    if chip.inputs.channels is not None and channels > chip.inputs.channels:
+        raise FitError(
+            f"input channels: chip {target} would receive {channels}, allowed: {chip.inputs.channels} on {chip.label}; "
+            f"take {channels - chip.inputs.channels} channels away"
+        )
+    return [r for name, cores in wanted for r in _consecutive(name, target, cores, spec, chip, book)]

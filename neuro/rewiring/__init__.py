@@ -1,0 +1,5 @@
+"""Q-rewiring: an optimizer whose every step ends inside what the chip can hold."""
+
+from neuro.rewiring.optimizer import QRewiring
+
+__all__ = ["QRewiring"]

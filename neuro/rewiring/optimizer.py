@@ -1,0 +1,156 @@
+"""Wrap any torch optimizer so that after each of its steps the network is one its chip can hold.
+
+One step: (a) the wrapped optimizer moves the latents along gradients passed straight through; (b) every code becomes the
+nearest point that fits, all incoming words of a neuron counted against one budget; (c) the next forward pass reads codes
+and base weights only. Latents are never replaced by their codes: a step is far smaller than half a code, and training
+would stand still (Muller & Indiveri 2015, arXiv 1504.05767; Petschenig & Legenstein 2023, doi 10.1088/2634-4386/accd8f).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from neuro.errors import FeasibilityError, NeuroError
+
+LATENT_RULES = ("free", "hull")
+PLAIN_BASE_SHARE = 0.1  # how far bases move in a group that has no learning rate of its own for them
+
+
+class QRewiring(torch.optim.Optimizer):
+    """Step the wrapped optimizer, then project.
+
+    network: a `neuro.Network` or what `neuro.constrain` gives. latent: "free" leaves latents where they went, "hull"
+    draws them back into the convex hull of what fits (for counts the L1 ball of radius slots). base_every: base weights
+    move every so many steps, by that step's gradient; with plain `network.parameters()` at a tenth of the group's step.
+    Raises FeasibilityError on gradients or latents that are not finite; the codes stay those of the last good step.
+    """
+
+    def __init__(self, optimizer: torch.optim.Optimizer, network, *, latent: str = "free", base_every: int = 10):
+        if isinstance(optimizer, torch.optim.LBFGS):
+            raise NeuroError("LBFGS evaluates its closure several times between projections; use Adam, AdamW or SGD")
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            raise NeuroError(f"optimizer is {type(optimizer).__name__}, allowed: a torch.optim.Optimizer")
+        if latent not in LATENT_RULES:
+            raise NeuroError(f"latent is {latent!r}, allowed: {', '.join(LATENT_RULES)}")
+        if not isinstance(base_every, int) or base_every < 1:
+            raise NeuroError(f"base_every is {base_every!r}, allowed: a whole number from 1")
+        self.optimizer, self.network = optimizer, network
+        self.latent, self.base_every, self.steps = latent, base_every, 0
+
+    def step(self, closure: Callable[[], torch.Tensor] | None = None):
+        """Move the parameters and bring them back into what fits; a closure is evaluated once."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        self._refuse_gradients()
+        bases_due = (self.steps + 1) % self.base_every == 0
+        self._step_wrapped(bases_due)
+        self._refuse_latents()
+        if self.latent == "hull":
+            self._draw_back()
+        self.network.project(bases=bases_due)
+        self.steps += 1
+        return loss
+
+    @torch.no_grad()
+    def _step_wrapped(self, bases_due: bool) -> None:
+        bases = _base_latent(self.network)
+        if bases is None:
+            self.optimizer.step()
+            return
+        kept, before = bases.grad, bases.clone()
+        if not bases_due:
+            bases.grad = None
+        self.optimizer.step()
+        bases.grad = kept
+        if not bases_due:
+            bases.copy_(before)
+        elif not any(group.get("base") for group in self._groups_with(bases)):
+            bases.copy_(before + PLAIN_BASE_SHARE * (bases - before))
+
+    def _groups_with(self, parameter) -> list[dict]:
+        return [g for g in self.param_groups if any(p is parameter for p in g["params"])]
+
+    @torch.no_grad()
+    def _draw_back(self) -> None:
+        for _, latent, memory in self.network.synapses():
+            latent.copy_(memory.hull(latent))
+
+    def _refuse_gradients(self) -> None:
+        for name, parameter in self.network.named_parameters():
+            if parameter.grad is not None and not _finite(parameter.grad):
+                raise FeasibilityError(
+                    f"the gradient of {name} holds NaN or infinity; no parameter was moved: lower the learning rate, "
+                    "clip gradients, or look for NaN in the loss"
+                )
+
+    @torch.no_grad()
+    def _refuse_latents(self) -> None:
+        bad = [name for name, p in self.network.named_parameters() if not _finite(p)]
+        if not bad:
+            return
+        bases = _base_latent(self.network)
+        if bases is not None and not _finite(bases):
+            bases.copy_(self.network.bases.values().log())
+        for _, latent, memory in self.network.synapses():
+            latent.copy_(torch.where(torch.isfinite(latent), latent, memory.weight))
+        self.network.project()
+        raise FeasibilityError(
+            f"{bad[0]} became NaN or infinite in this step; its lost entries were put back to what the chip holds: "
+            "lower the learning rate and make a new optimizer (this one's moments may be damaged)"
+        )
+
+    @property
+    def param_groups(self):
+        return self.optimizer.param_groups
+
+    @param_groups.setter
+    def param_groups(self, groups) -> None:
+        self.optimizer.param_groups = groups
+
+    @property
+    def state(self):
+        return self.optimizer.state
+
+    @property
+    def defaults(self):
+        return self.optimizer.defaults
+
+    def add_param_group(self, group: dict) -> None:
+        """Add a group of parameters to the wrapped optimizer."""
+        self.optimizer.add_param_group(group)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Clear the gradients of every parameter."""
+        self.optimizer.zero_grad(set_to_none)
+
+    def state_dict(self) -> dict:
+        """Give the wrapped optimizer's state and the number of steps made."""
+        return {"optimizer": self.optimizer.state_dict(), "steps": self.steps}
+
+    def load_state_dict(self, state_dict: dict) -> None:
+        """Take over a state made by `state_dict`."""
+        self.optimizer.load_state_dict(state_dict["optimizer"])
+        self.steps = state_dict["steps"]
+
+    def register_step_pre_hook(self, hook):
+        return self.optimizer.register_step_pre_hook(hook)
+
+    def register_step_post_hook(self, hook):
+        return self.optimizer.register_step_post_hook(hook)
+
+    def __repr__(self) -> str:
+        return f"QRewiring({self.optimizer!r}, latent={self.latent!r}, base_every={self.base_every})"
+
+
+def _base_latent(network) -> torch.nn.Parameter | None:
+    bases = getattr(network, "bases", None)
+    return None if bases is None else bases.latent
+
+
+def _finite(tensor: torch.Tensor) -> bool:
+    """Whether every entry is finite; the sum decides in one pass, a closer look only where the sum overflowed."""
+    return bool(torch.isfinite(tensor.sum())) or bool(torch.isfinite(tensor).all())

@@ -1,0 +1,118 @@
+"""Rules on constants: what the neuron model allows, how many values a core can hold, and latches between two values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from operator import itemgetter
+
+import numpy as np
+import pandas as pd
+
+from neuro.descriptor import Chip
+from neuro.tables.finding import CORE, NEURON, Finding, found
+from neuro.tables.joined import HERE, Joined
+from neuro.tables.manifest import Parameters
+
+CONSTANTS = {
+    "tau_mem": lambda p: p.leak,
+    "tau_syn": lambda p: p.decay_syn,
+    "threshold": lambda p: p.theta,
+    "v_reset": lambda p: p.v_reset,
+    "refractory": lambda p: p.refractory_steps,
+    "adaptation": lambda p: (p.beta, p.decay_a if p.beta else 0.0),
+    "bias": lambda p: p.bias,
+}
+
+
+def neuron_findings(joined: Joined) -> list[Finding]:
+    """Find constants the chip's neurons cannot have, alone or together in a core."""
+    return [*_constants(joined), *_distinct(joined), *_latches(joined)]
+
+
+def _constants(joined: Joined) -> Iterator[Finding]:
+    for p in joined.manifest.parameter_sets:
+        where = f"manifest parameter set {p.id}"
+        for name, value, low, high in _bounds(p, joined):
+            if not (low <= value <= high):
+                yield Finding(name, where, repr(value), f"{low:g} to {high:g}" if low < high else f"{low:g}")
+            elif not is_float32(value):
+                yield Finding(name, where, value.hex(), "a float32")
+        if not p.theta > 0:
+            yield Finding("theta", where, repr(p.theta), "above 0")
+
+
+def _bounds(p: Parameters, joined: Joined) -> Iterator[tuple[str, float, float, float]]:
+    """Each constant with the lowest and highest value the neuron model gives a meaning to."""
+    neuron = joined.chip.neuron
+    most = float(np.finfo(np.float32).max)
+    floor = -math.inf if neuron.floor is None else float(np.float32(neuron.floor))
+    low = {"exponential": 0.0, "linear_to_zero": 0.0, "linear": -most}[neuron.leak]
+    yield "leak", p.leak, low, 1.0 if neuron.leak == "exponential" else most
+    for current, decay in zip(joined.manifest.currents, p.decay_syn, strict=True):
+        yield f"decay_syn of {current}", decay, 0.0, 1.0
+    yield "theta", p.theta, -most, most
+    yield "v_reset", p.v_reset, -most, most
+    yield "floor", p.floor, floor, floor
+    yield "bias", p.bias, -most, most
+    yield "beta", p.beta, *((0.0, 0.0) if neuron.adaptation == "none" else (-most, most))
+    yield "decay_a", p.decay_a, 0.0, 1.0
+
+
+def is_float32(value: float) -> bool:
+    """Say whether a number is one that float32 holds; infinities are."""
+    with np.errstate(over="ignore"):
+        return float(np.float32(value)) == value
+
+
+def _distinct(joined: Joined) -> list[Finding]:
+    findings = []
+    for constant, limit in joined.chip.neuron.distinct_per_core.items():
+        neurons = joined.neurons.assign(value=_values(joined, (constant,)))
+        counts = neurons.groupby(["chip", "core"])["value"].nunique().reset_index()
+        over = counts[counts["value"] > limit]
+        findings += found(f"values of {constant}", over, CORE, itemgetter("value"), limit)
+    return findings
+
+
+def _values(joined: Joined, constants: tuple[str, ...]) -> pd.Series:
+    """Number the values that some constants take, together, for each neuron."""
+    numbers: dict = {}
+    by_id = {
+        p.id: numbers.setdefault(tuple(CONSTANTS[c](p) for c in constants), len(numbers))
+        for p in joined.manifest.parameter_sets
+    }
+    return joined.neurons["parameters"].map(by_id)
+
+
+def _latches(joined: Joined) -> list[Finding]:
+    findings = []
+    for latch, constants in _constants_of(joined.chip).items():
+        listed = joined.tables.frames["latches"]
+        listed = listed[listed["name"] == latch]
+        neurons = joined.neurons.assign(value=_values(joined, constants))
+        neurons = neurons.merge(listed[HERE].assign(latched=True), on=HERE, how="left")
+        neurons["latched"] = neurons["latched"].eq(True)
+        for _, core in neurons.groupby(["chip", "core"]):
+            allowed = f"set on exactly the neurons of one of two values of {' and '.join(constants)} in a core"
+            findings += found(f"latch {latch}", _wrong(core), NEURON, _is_set, allowed)
+    return findings
+
+
+def _is_set(neuron: dict) -> str:
+    return "set" if neuron["latched"] else "not set"
+
+
+def _constants_of(chip: Chip) -> dict[str, tuple[str, ...]]:
+    latches = chip.neuron.latches
+    return {latch: tuple(c for c in latches if latches[c] == latch) for latch in latches.values()}
+
+
+def _wrong(core: pd.DataFrame) -> pd.DataFrame:
+    """Neurons of one core whose latch is not that of the others with their value."""
+    values = core["value"].unique()
+    if len(values) > 2:
+        return core[:0]  # too many values: reported as such
+    second = core["value"] != values[0]
+    as_second, as_first = core[core["latched"] != second], core[core["latched"] == second]
+    return as_first if len(values) == 2 and len(as_first) < len(as_second) else as_second

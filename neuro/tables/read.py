@@ -1,0 +1,124 @@
+"""A folder to tables: strict, so that what was damaged or edited after export is never taken for a configuration."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pandas as pd
+from pydantic import ValidationError
+
+from neuro.errors import TableError
+from neuro.tables.columns import COLUMNS, columns_of, empty
+from neuro.tables.csvtext import from_csv
+from neuro.tables.manifest import FORMAT, VERSION, File, Manifest, sha256_of
+from neuro.tables.parquet import from_parquet
+from neuro.tables.write import MANIFEST
+
+MAX_MANIFEST = 64 * 2**20
+MAX_TABLE = 4 * 2**30
+EDITED = "edited after export; export again, or load it as edited and check it"
+
+
+def read_folder(folder: str | Path, edited: bool) -> tuple[Manifest, dict[str, pd.DataFrame]]:
+    """Read `manifest.json` and the tables it lists; `edited` leaves hashes and row counts to the checker.
+
+    Raises TableError naming the file and the row of the first thing that is wrong.
+    """
+    folder = Path(folder)
+    manifest = _read_manifest(folder, edited)
+    _refuse_unlisted(folder, manifest)
+    frames = {}
+    for table in COLUMNS:
+        if table in manifest.files:
+            frames[table] = _read_table(folder, table, manifest.files[table], manifest, edited)
+        else:
+            frames[table] = empty(table, manifest.chip)
+    return manifest.model_copy(update={"files": {}}), frames
+
+
+def _read_manifest(folder: Path, edited: bool) -> Manifest:
+    content = _json(_bytes(folder / MANIFEST, MAX_MANIFEST))
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise TableError(f"{folder / MANIFEST}: format is not {FORMAT!r}; this is no configuration")
+    if content.get("version") != VERSION or isinstance(content["version"], bool):
+        have = str(content.get("version"))[:40]
+        raise TableError(f"{folder / MANIFEST}: version is {have}, allowed: {VERSION}; export again with this release")
+    try:
+        manifest = Manifest.model_validate_json(json.dumps(content))
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join(map(str, first["loc"])) or "the whole"
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        raise TableError(f"{folder / MANIFEST}: {path}: {first['msg']}{more}; export again") from None
+    if not edited and sha256_of(content["chip"]) != manifest.chip_sha256:
+        raise TableError(f"{folder / MANIFEST}: chip does not match chip_sha256: {EDITED}")
+    return manifest
+
+
+def _json(data: bytes) -> object:
+    try:
+        return json.loads(data.decode(), object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise TableError(f"{MANIFEST}: is not JSON ({str(error)[:120]}); export again") from None
+
+
+def _unique_keys(pairs: list) -> dict:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise ValueError("a key stands more than once")
+    return content
+
+
+def _no_constant(name: str):
+    raise ValueError(f"{name} is not allowed")
+
+
+def _bytes(path: Path, most: int) -> bytes:
+    try:
+        if not path.is_file():
+            raise TableError(f"{path}: is not there; name the folder that holds {MANIFEST} and its tables")
+        if (size := path.stat().st_size) > most:
+            raise TableError(f"{path}: has {size} bytes, allowed: at most {most}")
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise TableError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _refuse_unlisted(folder: Path, manifest: Manifest) -> None:
+    for table, entry in manifest.files.items():
+        allowed = [f"{table}.csv", f"{table}.parquet"]
+        if table not in COLUMNS:
+            raise TableError(f"{folder / MANIFEST}: files names {table[:60]!r}, allowed: {', '.join(COLUMNS)}")
+        if entry.file not in allowed:
+            raise TableError(
+                f"{folder / MANIFEST}: files.{table} is {entry.file[:60]!r}, allowed: {' or '.join(allowed)}"
+            )
+    listed = {entry.file for entry in manifest.files.values()}
+    for name in (f"{table}.{ending}" for table in COLUMNS for ending in ("csv", "parquet")):
+        if name not in listed and (folder / name).exists():
+            raise TableError(f"{folder / name}: is not listed in {MANIFEST}; add it to `files`, or take it away")
+
+
+def _read_table(folder: Path, table: str, entry: File, manifest: Manifest, edited: bool) -> pd.DataFrame:
+    path = folder / entry.file
+    data = _bytes(path, MAX_TABLE)
+    if not edited and hashlib.sha256(data).hexdigest() != entry.sha256:
+        raise TableError(f"{path}: does not match its sha256 in {MANIFEST}: {EDITED}")
+    columns = columns_of(table, manifest.chip)
+    if entry.file.endswith(".parquet"):
+        frame = from_parquet(data, columns, entry.file)
+    else:
+        frame = from_csv(_ascii(data, entry.file), columns, entry.file)
+    if not edited and len(frame) != entry.rows:
+        raise TableError(f"{path}: has {len(frame)} rows, allowed: the {entry.rows} that {MANIFEST} states; {EDITED}")
+    return frame
+
+
+def _ascii(data: bytes, file: str) -> str:
+    try:
+        return data.decode("ascii").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise TableError(f"{file}:{line}: holds a byte that is not plain text; export again") from None

@@ -1,0 +1,24 @@
+"""What a task is: a network, the data it learns, and the recipe."""
+
+from neuro.task.load import load_task, task_from_json, task_names, task_to_json
+from neuro.task.models import Data, Encoder, Loss, Published, Task, Training
+from neuro.task.network import Adaptation, NetworkSpec, Output, Population, Projection, Surrogate
+
+__all__ = [
+    "Adaptation",
+    "Data",
+    "Encoder",
+    "Loss",
+    "NetworkSpec",
+    "Output",
+    "Population",
+    "Projection",
+    "Published",
+    "Surrogate",
+    "Task",
+    "Training",
+    "load_task",
+    "task_from_json",
+    "task_names",
+    "task_to_json",
+]

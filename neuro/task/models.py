@@ -1,0 +1,93 @@
+"""What a task is: a network, the data it learns, and the recipe; frozen models of `tasks/*.yaml`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from neuro.task.network import Name, NetworkSpec, Part, Size, Steps
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+Rate = Annotated[float, Field(gt=0)]
+
+
+class Data(Part):
+    """Which data set, and how its training part is split; the test part is what the set's authors left out."""
+
+    dataset: Name
+    validation: Share = Field(0.15, description="share of the training part kept for validation")
+    test: Share | None = Field(None, description="share kept for testing, only for sets without an official test part")
+    split_seed: int = Field(0, ge=0, description="the split is the same for every training seed")
+
+
+class Encoder(Part):
+    """How values in 0..1 become events; the same seed gives the same events.
+
+    rate: each value is the probability of a spike in a step. regular: evenly spaced spikes, as many as `rate` would
+    give on average. latency: one spike a channel, the larger the earlier. rows: the image's rows follow each other in
+    time, `steps_per_row` steps each, every value the rate of evenly spaced spikes. events: the data are events.
+    """
+
+    kind: Literal["rate", "regular", "latency", "rows", "events"]
+    steps: Size = Field(description="time steps that carry input")
+    max_rate: Annotated[float, Field(gt=0, le=1)] = Field(1.0, description="spikes per step of the value 1")
+    threshold: Annotated[float, Field(ge=0, lt=1)] = Field(0.01, description="latency: values at or below stay silent")
+    rows: Size | None = Field(None, description="rows: rows of an image")
+
+
+class Loss(Part):
+    """Cross-entropy on the read-out, with regularisers on firing rates and membrane values."""
+
+    kind: Literal["spike_count", "trace_mean", "per_step"] = "spike_count"
+    scale: Rate = Field(1.0, description="what the read-out is multiplied with before the softmax")
+    rate_target: Annotated[float, Field(ge=0, le=1)] = Field(0.05, description="wanted spikes per neuron and step")
+    rate_weight: Annotated[float, Field(ge=0)] = 0.0
+    voltage_weight: Annotated[float, Field(ge=0)] = Field(0.0, description="on (v/θ)² beyond ±1")
+
+
+class Training(Part):
+    """The recipe: optimizer, schedule, epochs, and how the chip's memory is treated."""
+
+    epochs: Size = 20
+    batch: Size = 64
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    lr: Rate = 1e-2
+    base_lr: Rate | None = Field(None, description="learning rate of base weights; absent = lr / 10")
+    base_every: Size = Field(10, description="base weights move every so many steps")
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    schedule: Literal["constant", "cosine"] = "cosine"
+    clip: Rate | None = Field(1.0, description="largest norm of the gradient; absent = not clipped")
+    latent: Literal["free", "hull"] = "free"
+
+
+class Published(Part):
+    """A figure somebody published for this task, and where."""
+
+    what: str
+    value: float
+    source: str
+
+
+class Task(NetworkSpec):
+    """A benchmark: a network, and everything else `neuro train` needs beside a chip."""
+
+    name: Name
+    title: str
+    tail_steps: Steps = Field(0, description="empty steps after the input, for spikes still on their way")
+    data: Data
+    encoder: Encoder
+    loss: Loss = Loss()
+    training: Training = Training()
+    published: tuple[Published, ...] = ()
+    changed: tuple[str, ...] = Field((), description="overrides that made this task differ from its file")
+
+    @property
+    def network(self) -> NetworkSpec:
+        """The network alone, as `neuro.place` takes it."""
+        return NetworkSpec.model_validate({name: getattr(self, name) for name in NetworkSpec.model_fields})
+
+    @property
+    def steps(self) -> int:
+        return self.encoder.steps + self.tail_steps

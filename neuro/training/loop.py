@@ -1,0 +1,227 @@
+"""The training loop: same seed, same result, bit for bit, whether it was interrupted or not."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from neuro.data import encode, load_dataset
+from neuro.descriptor import Chip, load_chip
+from neuro.errors import RunError
+from neuro.evaluation import measure
+from neuro.losses import logits, regularisers, task_loss
+from neuro.nn import build
+from neuro.runs import Run, create_run, load_checkpoint, load_run, pack_optimizer, save_checkpoint, unpack_optimizer
+from neuro.runs import write_atomically
+from neuro.task import Task, load_task
+from neuro.training.progress import Progress, progress_for
+from neuro.training.recipe import batches, make_optimizer, set_learning_rate
+
+
+@dataclass
+class Position:
+    """Where training stands: sums run over the batches of the present epoch."""
+
+    epoch: int = 0
+    batch: int = 0
+    loss: float = 0.0
+    correct: int = 0
+    seen: int = 0
+    rate: float = 0.0
+    best_accuracy: float = -1.0
+    best_loss: float = float("inf")
+    seconds: float = 0.0
+
+
+class Interrupted(RunError):
+    """Training was stopped by the user and saved."""
+
+
+def train(
+    task: Task | str,
+    chip: Chip | str,
+    out: str | Path,
+    *,
+    seed: int = 0,
+    resume: bool = False,
+    epochs: int | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Train a task on a chip in a run folder, feasible after every step; gives the run.
+
+    task, chip: values, names or paths. resume: go on where the folder's last checkpoint stands, to the bit. Raises
+    RunError where the folder is taken, Interrupted after Ctrl-C (everything saved).
+    """
+    task = load_task(task) if isinstance(task, str) else task
+    chip = load_chip(chip) if isinstance(chip, str) else chip
+    if epochs is not None:
+        task = task.model_copy(update={"training": task.training.model_copy(update={"epochs": epochs})})
+    folder = Path(out)
+    run = _resumed(folder, task, chip, seed) if resume else create_run(folder, task, chip, seed, _versions())
+    with progress or progress_for("auto") as shown:
+        return _Trainer(run, shown).run_to_end(resume)
+
+
+def _versions() -> dict:
+    import neuro
+
+    return {"neuro": neuro.__version__, "torch": torch.__version__, "threads": torch.get_num_threads()}
+
+
+def _resumed(folder: Path, task: Task, chip: Chip, seed: int) -> Run:
+    run = load_run(folder)
+    same = {"task": run.task == task, "chip": run.chip == chip, "seed": run.seed == seed}
+    different = [name for name, equal in same.items() if not equal]
+    if different:
+        raise RunError(
+            f"{folder} was begun with another {' and '.join(different)}; resume with the same command, or start anew "
+            "in another --out"
+        )
+    return run
+
+
+class _Trainer:
+    def __init__(self, run: Run, progress: Progress):
+        self.run, self.progress = run, progress
+        self.task, self.recipe = run.task, run.task.training
+        self.data = load_dataset(self.task.data)
+        self.network = build(self.task, run.chip, run.seed)
+        self.optimizer = make_optimizer(self.network, self.recipe)
+        self.at = Position()
+        self.per_epoch = len(batches(len(self.data.train), self.recipe.batch, run.seed, 0))
+        self.stopped = False
+
+    def run_to_end(self, resume: bool) -> Run:
+        if resume and (self.run.folder / "last.json").exists():
+            self._restore()
+        else:
+            self._save_last()
+        if self.at.epoch >= self.recipe.epochs:
+            return self.run
+        self.progress.start(self.run, self.network, self.at.epoch * self.per_epoch + self.at.batch, self.per_epoch)
+        with _stop_on_interrupt(self):
+            while self.at.epoch < self.recipe.epochs:
+                self._epoch()
+        self._plot()
+        self.progress.end(self.run)
+        return self.run
+
+    def _epoch(self) -> None:
+        begun, before = time.monotonic(), self.at.seconds
+        order = batches(len(self.data.train), self.recipe.batch, self.run.seed, self.at.epoch)
+        self.network.train()
+        for ids in order[self.at.batch :]:
+            self._batch(ids)
+            self.at.seconds = before + time.monotonic() - begun
+            if self.stopped:
+                self._save_last()
+                raise Interrupted(f"stopped; saved in {self.run.folder}; go on with the same command and --resume")
+        self._close_epoch()
+
+    def _batch(self, ids) -> None:
+        at, part = self.at, self.data.train
+        steps = self.recipe.epochs * self.per_epoch
+        set_learning_rate(self.optimizer, self.recipe, at.epoch * self.per_epoch + at.batch, steps)
+        x = encode(self.task.encoder, part.x[ids], part.ids[ids], self._noise_seed(), self.task.tail_steps)
+        labels = torch.from_numpy(part.y[ids])
+        outputs, record = self.network(x, record=tuple(self.task.populations))
+        loss = task_loss(self.task.loss, outputs, labels)
+        self.optimizer.zero_grad()
+        (loss + regularisers(self.task.loss, record)).backward()
+        if self.recipe.clip:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
+        self.optimizer.step()
+        at.loss += float(loss.detach()) * len(ids)
+        at.correct += int((logits(self.task.loss, outputs.detach()).argmax(-1) == labels).sum())
+        at.rate += float(_mean_rate(record)) * len(ids)
+        at.seen += len(ids)
+        at.batch += 1
+        self.progress.step(at, self.network)
+
+    def _noise_seed(self) -> int:
+        return self.run.seed * 1_000_003 + self.at.epoch + 1
+
+    def _close_epoch(self) -> None:
+        at = self.at
+        validation = measure(self.network, self.task, self.data.validation)
+        line = {
+            "epoch": at.epoch + 1,
+            "train_loss": at.loss / at.seen,
+            "train_accuracy": at.correct / at.seen,
+            "validation_loss": validation.loss,
+            "validation_accuracy": validation.accuracy,
+            "rate": at.rate / at.seen,
+            "slots_mean": validation.slots_mean,
+            "violations": len(self.network.violations()),
+            "seconds": round(at.seconds, 3),
+        }
+        better = (validation.accuracy, -validation.loss) > (at.best_accuracy, -at.best_loss)
+        if better:
+            at.best_accuracy, at.best_loss = validation.accuracy, validation.loss
+            facts = {k: line[k] for k in ("epoch", "validation_loss", "validation_accuracy")}
+            save_checkpoint(self.run.folder, "best", self.network.state_dict(), facts)
+        self._log(line)
+        self.at = Position(at.epoch + 1, best_accuracy=at.best_accuracy, best_loss=at.best_loss, seconds=at.seconds)
+        self._save_last()
+        self.progress.epoch(line, better)
+
+    def _log(self, line: dict) -> None:
+        """Append a line to the metrics, after those of the epochs that were finished before."""
+        kept = [m for m in self.run.metrics if m["epoch"] < line["epoch"]]
+        text = "".join(json.dumps(m) + "\n" for m in [*kept, line])
+        write_atomically(self.run.folder / "metrics.jsonl", text)
+
+    def _save_last(self) -> None:
+        tensors, facts = pack_optimizer(self.optimizer.state_dict())
+        tensors |= {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        facts = {"position": asdict(self.at), "optimizer": facts}
+        save_checkpoint(self.run.folder, "last", tensors, facts)
+
+    def _restore(self) -> None:
+        tensors, facts = load_checkpoint(self.run.folder, "last")
+        try:
+            self.network.load_state_dict(_below(tensors, "network."))
+            self.optimizer.load_state_dict(unpack_optimizer(tensors, facts["optimizer"]))
+            self.at = Position(**facts["position"])
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise RunError(f"{self.run.folder}: the last checkpoint does not fit this run ({error})") from None
+
+    def _plot(self) -> None:
+        from neuro.reports import plot_curves
+
+        plot_curves(self.run, self.run.folder / "curves.png")
+
+
+def _below(tensors: dict, prefix: str) -> dict:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _mean_rate(record) -> torch.Tensor:
+    """Spikes per neuron and step over all populations."""
+    total = sum(z.detach().sum() for z in record.spikes.values())
+    return total / sum(z.numel() for z in record.spikes.values())
+
+
+@contextmanager
+def _stop_on_interrupt(trainer: _Trainer):
+    """Let the first Ctrl-C end training after the present batch; a second one ends it at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_):
+        trainer.stopped = True
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,40 @@
+"""A task's recipe as torch objects: optimizer, learning rates, and which samples come when."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+
+from neuro.nn import Network
+from neuro.rewiring import QRewiring
+from neuro.task import Training
+
+MAKERS = {
+    "adam": lambda groups, t: torch.optim.Adam(groups, lr=t.lr, weight_decay=t.weight_decay),
+    "adamw": lambda groups, t: torch.optim.AdamW(groups, lr=t.lr, weight_decay=t.weight_decay),
+    "sgd": lambda groups, t: torch.optim.SGD(groups, lr=t.lr, momentum=t.momentum, weight_decay=t.weight_decay),
+}
+
+
+def make_optimizer(network: Network, recipe: Training) -> QRewiring:
+    """Wrap the recipe's optimizer so that every step ends inside the chip."""
+    groups = network.parameter_groups(recipe.lr, recipe.base_lr)
+    wrapped = MAKERS[recipe.optimizer](groups, recipe)
+    for group in wrapped.param_groups:
+        group["full_lr"] = group["lr"]
+    return QRewiring(wrapped, network, latent=recipe.latent, base_every=recipe.base_every)
+
+
+def set_learning_rate(optimizer: QRewiring, recipe: Training, step: int, steps: int) -> None:
+    """Set every group's learning rate for one step; it depends on the step alone."""
+    share = 1.0 if recipe.schedule == "constant" else 0.5 * (1 + math.cos(math.pi * step / steps))
+    for group in optimizer.param_groups:
+        group["lr"] = group["full_lr"] * share
+
+
+def batches(size: int, batch: int, seed: int, epoch: int) -> list[np.ndarray]:
+    """Shuffle sample numbers for one epoch; the same for the same seed and epoch."""
+    order = np.random.default_rng([seed, epoch]).permutation(size)
+    return [order[i : i + batch] for i in range(0, size, batch)]

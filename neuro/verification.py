@@ -1,0 +1,96 @@
+"""Proof that a configuration computes what was trained: every limit kept, every spike of every population equal."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from neuro.data import encode, load_dataset
+from neuro.emit import export
+from neuro.emulator import replay
+from neuro.evaluation import NOISE_SEED
+from neuro.losses import logits
+from neuro.runs import Run, load_run
+from neuro.tables import Tables, check, load_tables
+
+BATCH = 128
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a comparison found; `first` describes the first spike that differs, `findings` the limits exceeded."""
+
+    samples: int
+    compared: int
+    spikes: int
+    differ: int
+    first: str | None
+    findings: tuple[str, ...]
+    accuracy: float
+    replay_accuracy: float
+
+    @property
+    def passed(self) -> bool:
+        return not self.differ and not self.findings
+
+    def __str__(self) -> str:
+        text = f"{self.differ} of {self.compared:,} spikes differ; {len(self.findings)} limits exceeded"
+        return "\n".join([text, *([self.first] if self.first else []), *self.findings])
+
+
+def verify(run: Run | str | Path, tables: str | Path | None = None, progress: Callable[[int, int], None] | None = None):
+    """Compare a run's network with the replay of its tables, read from disk, on the whole test part.
+
+    tables: a folder to hold against the run; without one the run is exported to a temporary folder first. `compared`
+    counts one place for every neuron, step and sample. progress is called with (samples done, samples).
+    """
+    run = load_run(run) if isinstance(run, str | Path) else run
+    if tables is not None:
+        return _compare(run, load_tables(tables), progress)
+    with tempfile.TemporaryDirectory() as folder:
+        export(run).save(Path(folder) / "tables")
+        return _compare(run, load_tables(Path(folder) / "tables"), progress)
+
+
+def _compare(run: Run, tables: Tables, progress) -> Verification:
+    findings = tuple(map(str, check(tables)))
+    part, task, network = load_dataset(run.task.data).test, run.task, run.network
+    names = tuple(task.populations)
+    compared = differ = spikes = correct = replayed = 0
+    first = None
+    for ids in np.array_split(np.arange(len(part)), -(-len(part) // BATCH)):
+        x = encode(task.encoder, part.x[ids], part.ids[ids], NOISE_SEED, task.tail_steps)
+        with torch.inference_mode():
+            outputs, trained = network(x, record=names)
+        again, emulated = replay(tables, x, record=names)
+        for name in names:
+            a, b = trained.spikes[name], emulated.spikes[name]
+            compared += a.numel()
+            spikes += int(a.sum())
+            unequal = a != b
+            differ += int(unequal.sum())
+            first = first or _first_difference(name, a, b, ids)
+        labels = torch.from_numpy(part.y[ids])
+        correct += int((logits(task.loss, outputs).argmax(-1) == labels).sum())
+        replayed += int((logits(task.loss, again).argmax(-1) == labels).sum())
+        if progress:
+            progress(int(ids[-1]) + 1, len(part))
+    return Verification(
+        len(part), compared, spikes, differ, first, findings, correct / len(part), replayed / len(part)
+    )
+
+
+def _first_difference(name: str, trained: torch.Tensor, emulated: torch.Tensor, ids) -> str | None:
+    places = (trained != emulated).nonzero()
+    if not len(places):
+        return None
+    t, b, n = places[0].tolist()
+    return (
+        f"first difference: population {name}, neuron {n}, step {t}, test sample {int(ids[b])}: "
+        f"trained {int(trained[t, b, n])}, replayed {int(emulated[t, b, n])}"
+    )

@@ -1,0 +1,196 @@
+"""Counts: a source connects by n equal words of a synapse type (DYNAP-SE1).
+
+weight[current] = Σ over the current's types of sign · base · n,   Σ n <= slots in every row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from neuro.errors import DescriptionError, FeasibilityError
+from neuro.weights import violation
+from neuro.weights.ball import into_ball
+from neuro.weights.latents import aligned, base_rows, finite, fold_sum, row_budget
+from neuro.weights.parameters import base_tensor, most_slots, moved, slot_limit, typical_mean, typical_slots
+from neuro.weights.selection import best_words
+
+LARGEST_INT16 = 32767
+
+
+@dataclass(frozen=True, eq=False)
+class CountScheme:
+    """Hold weights as counts of typed words: code [N, M, K], or [N, M, K, D] with delay lines, integers >= 0.
+
+    base_weights [K] or [N, K] > 0, signs K of ±1, slots an int or [N], currents K indices from 0 (default all 0).
+    Latent and weight are [N, M] for one current, [N, M, C] for C > 1, [N, M, C, D] with lines. A source may use
+    one sign on each current and line. Raises DescriptionError for parameters that cannot be.
+    """
+
+    base_weights: torch.Tensor
+    signs: tuple[int, ...]
+    slots: int | torch.Tensor
+    currents: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        signs = tuple(self.signs)
+        currents = (0,) * len(signs) if self.currents is None else tuple(self.currents)
+        _check_types(signs, currents)
+        object.__setattr__(self, "signs", tuple(map(int, signs)))
+        object.__setattr__(self, "currents", tuple(map(int, currents)))
+        object.__setattr__(self, "base_weights", base_tensor("base_weights", self.base_weights, len(signs)))
+        object.__setattr__(self, "slots", slot_limit(self.slots))
+
+    @property
+    def bases(self) -> torch.Tensor:
+        return self.base_weights
+
+    def with_bases(self, bases: torch.Tensor) -> CountScheme:
+        """Return the same scheme with other base weights [K] or [N, K]."""
+        return replace(self, base_weights=bases)
+
+    def to(self, device) -> CountScheme:
+        """Return a copy whose tensors are on the device."""
+        return moved(self, device)
+
+    def project(self, latent: torch.Tensor, allowed: torch.Tensor | None = None) -> torch.Tensor:
+        """Return the nearest code that fits; equal gains in the order column, current, line.
+
+        latent [N, M(, C(, D))], allowed bool that broadcasts to it; the code is int16, int32 above 32767 slots.
+        Raises FeasibilityError for latents that are not finite. Source: design, exact projection, counts.
+        """
+        places, allowed = self._places(finite(latent)), aligned(allowed, latent)
+        size, base = self._sizes(places, allowed)
+        most, budget = most_slots(self.slots), row_budget(self.slots, places)
+        entry, words = best_words(size.div_(base).flatten(1), base.square_().flatten(1), budget, most)
+        row, chosen = words.nonzero(as_tuple=True)
+        place = entry[row, chosen]
+        column, current, line = _unravel(place, *places.shape[2:])
+        kind = self._kinds(places)[(places.flatten(1)[row, place] < 0).long(), current]
+        shape = (*places.shape[:2], len(self.signs), places.shape[3])
+        code = places.new_zeros(shape, dtype=torch.int16 if most <= LARGEST_INT16 else torch.int32)
+        code[row, column, kind, line] = words[row, chosen].to(code.dtype)
+        return code if latent.dim() == 4 else code[..., 0]
+
+    def decode(self, code: torch.Tensor) -> torch.Tensor:
+        """Return the float32 weight [N, M], [N, M, C] or [N, M, C, D] of a code."""
+        signed = base_rows("base_weights", self.base_weights, code) * torch.tensor(self.signs, device=code.device)
+        weights = []
+        for current in range(self._current_count):
+            kinds = [k for k, c in enumerate(self.currents) if c == current]
+            terms = [code[:, :, k] * signed[:, k].view(-1, 1, *(1,) * (code.dim() - 3)) for k in kinds]
+            weights.append(sum(terms[1:], terms[0]).to(torch.float32))
+        return weights[0] if code.dim() == 3 and len(weights) == 1 else torch.stack(weights, 2)
+
+    def slots_used(self, code: torch.Tensor) -> torch.Tensor:
+        """Return the number of words each row uses, [N] long."""
+        return code.flatten(1).sum(1)
+
+    def violations(self, code: torch.Tensor, allowed: torch.Tensor | None = None) -> list[violation.Violation]:
+        """Find every limit a code breaks, by plain counting; [] means the chip can hold it."""
+        counts = violation.as_array(code)
+        return violation.malformed(counts, (3, 4)) or _broken(self, counts, allowed)
+
+    def base_gradient(self, code: torch.Tensor, grad_weight: torch.Tensor) -> torch.Tensor:
+        """Return dL/db [N, K] from dL/dW (shape of the weight): Σ sign · n · dL/dW over a row's sources and lines."""
+        grad = (grad_weight if grad_weight.dim() > 2 else grad_weight[:, :, None]).to(torch.float64)
+        terms = [
+            sign * fold_sum((code[:, :, k] * grad[:, :, current]).flatten(1))
+            for k, (sign, current) in enumerate(zip(self.signs, self.currents))
+        ]
+        return torch.stack(terms, 1).to(grad_weight.dtype)
+
+    def initial_bases(self, latent: torch.Tensor) -> torch.Tensor:
+        """Suggest bases [K] with which a typical row of the latent uses about all its slots; 1 where it is all 0.
+
+        Each current has an equal share of the slots. Its base is the median over rows of Σ|w| / share, summed over
+        the `share` largest |w| of a row: in wide rows the rest is too small to win a word.
+        """
+        size, _ = self._sizes(self._places(finite(latent)), None)
+        share = max(typical_slots(self.slots) // self._current_count, 1)
+        return torch.stack([typical_mean(size[:, :, current].flatten(1), share) for current in self.currents])
+
+    def hull(self, latent: torch.Tensor, allowed: torch.Tensor | None = None) -> torch.Tensor:
+        """Return the nearest latent in the convex hull of all that fits: Σ |w| / base <= slots in every row."""
+        places, allowed = self._places(finite(latent)), aligned(allowed, latent)
+        size, base = self._sizes(places, allowed)
+        inside = into_ball(size.flatten(1), base.flatten(1), row_budget(self.slots, places), each=torch.inf)
+        return inside.view(latent.shape).to(latent.dtype).copysign(latent.detach())
+
+    @property
+    def _current_count(self) -> int:
+        return max(self.currents) + 1
+
+    def _places(self, latent: torch.Tensor) -> torch.Tensor:
+        """View the latent as [N, M, C, D]."""
+        count = self._current_count
+        if latent.shape[2:3] != (() if latent.dim() == 2 and count == 1 else (count,)) or latent.shape[2:] == (1,):
+            wanted = "[N, M] or [N, M, 1, D]" if count == 1 else f"[N, M, {count}] or [N, M, {count}, D]"
+            raise FeasibilityError(
+                f"latent has the shape {list(latent.shape)}, allowed: {wanted}, as the scheme has {count} currents; "
+                "give one entry a source and current"
+            )
+        return latent.reshape(*latent.shape[:2], count, -1 if latent.dim() == 4 and latent.numel() else 1)
+
+    def _kinds(self, places: torch.Tensor) -> torch.Tensor:
+        """Return which type serves the positive [0] and negative [1] weights of each current; −1 none. [2, C]"""
+        kind = {(sign, current): k for k, (sign, current) in enumerate(zip(self.signs, self.currents))}
+        table = [[kind.get((sign, current), -1) for current in range(self._current_count)] for sign in (1, -1)]
+        return torch.tensor(table, device=places.device)
+
+    def _sizes(self, places: torch.Tensor, allowed: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return |w|, 0 where no type or permission serves it, and its type's base, both [N, M, C, D] float64."""
+        kinds, negative = self._kinds(places), places < 0
+        bases = base_rows("base_weights", self.base_weights, places)[:, kinds.clamp(min=0), None]
+        base = torch.where(negative, bases[:, None, 1], bases[:, None, 0])
+        size = places.to(torch.float64, copy=True).abs_()
+        if len(self.signs) < 2 * self._current_count:
+            absent = (kinds < 0)[:, :, None]
+            size = size.masked_fill(torch.where(negative, absent[1], absent[0]), 0.0)
+        return size if allowed is None else size.masked_fill(~allowed.reshape(size.shape), 0.0), base
+
+
+def _check_types(signs: tuple, currents: tuple) -> None:
+    """Refuse signs other than ±1, currents with gaps, and several types of one sign on one current."""
+    if not signs or len(currents) != len(signs) or not set(signs) <= {1, -1}:
+        raise DescriptionError(
+            f"signs are {signs} for currents {currents}, allowed: as many signs as currents, each +1 or -1; "
+            "give one of each for every synapse type"
+        )
+    if set(currents) != set(range(len(set(currents)))):
+        raise DescriptionError(f"currents are {currents}, allowed: 0, 1, … without gaps; number the currents from 0")
+    types = list(zip(signs, currents))
+    for sign, current in types:
+        if (have := types.count((sign, current))) > 1:
+            raise DescriptionError(
+                f"current {current} has {have} types of sign {sign:+d}, allowed: 1; several types per current and "
+                "sign are not supported yet by the exact rule; leave the others out"
+            )
+
+
+def _unravel(place: torch.Tensor, currents: int, lines: int):
+    """Split an entry's number into column, current and line."""
+    if currents == lines == 1:
+        return place, torch.zeros_like(place), torch.zeros_like(place)
+    return place // (currents * lines), place // lines % currents, place % lines
+
+
+def _broken(scheme: CountScheme, counts: np.ndarray, allowed) -> list[violation.Violation]:
+    """Count words, signs and permissions in a code [N, M, K(, D)]."""
+    types = list(zip(scheme.currents, scheme.signs))
+    if counts.shape[2] != len(types):
+        return [violation.Violation(violation.EVERY_ROW, "types in the code", counts.shape[2], len(types))]
+    found = violation.out_of_range(counts, 0, np.iinfo(np.int32).max, ("column", "type", "line"))
+    used = counts.astype(np.int64).clip(min=0).reshape(len(counts), -1)
+    found += violation.over_budget(used.sum(axis=1), scheme.slots)
+    connected = []
+    for current in sorted(set(scheme.currents)):
+        signs = [counts[:, :, k] != 0 for k, (c, _) in enumerate(types) if c == current]
+        both = np.argwhere(np.sum(signs, axis=0) > 1)
+        places = [(i, violation.place((i[1], current, *i[2:]))) for i in both]
+        found += [violation.Violation(int(i[0]), f"signs at {where}", "+ and -", "one sign") for i, where in places]
+        connected.append(np.any(signs, axis=0))
+    single = len(connected) == 1 and counts.ndim == 3
+    return found + violation.not_allowed(connected[0] if single else np.stack(connected, axis=2), allowed)

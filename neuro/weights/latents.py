@@ -1,0 +1,85 @@
+"""Read latents: refuse what cannot be projected, align masks and budgets with it, sum in one fixed order."""
+
+from __future__ import annotations
+
+import torch
+
+from neuro.errors import FeasibilityError
+
+LARGEST = torch.finfo(torch.float32).max
+
+
+def finite(latent: torch.Tensor) -> torch.Tensor:
+    """Return the detached latent [N, M], [N, M, C] or [N, M, C, D]; refuse NaN and what float32 cannot hold."""
+    latent = latent.detach()
+    if not latent.is_floating_point() or latent.dim() not in (2, 3, 4):
+        raise FeasibilityError(
+            f"latent has the shape {list(latent.shape)} and type {latent.dtype}, allowed: floats [N, M], [N, M, C] or "
+            "[N, M, C, D]; give rows of target neurons by columns of sources"
+        )
+    if latent.numel():
+        low, high = torch.aminmax(latent)
+        if not bool((low >= -LARGEST) & (high <= LARGEST)):
+            raise FeasibilityError(_not_finite(latent))
+    return latent
+
+
+def _not_finite(latent: torch.Tensor) -> str:
+    wrong = (~(latent.abs() <= LARGEST)).nonzero()
+    place = wrong[0].tolist()
+    names = ", ".join(f"{name} {i}" for name, i in zip(("row", "column", "current", "line"), place))
+    return (
+        f"latent at {names} is {latent[tuple(place)].item()}, allowed: finite float32 values "
+        f"({len(wrong)} of {latent.numel()} entries are not); "
+        "lower the learning rate or clip gradients, and go on from the last checkpoint"
+    )
+
+
+def aligned(allowed: torch.Tensor | None, latent: torch.Tensor) -> torch.Tensor | None:
+    """Expand `allowed` to the latent's shape; missing trailing dimensions (currents, lines) are filled in."""
+    if allowed is None:
+        return None
+    missing = latent.dim() - allowed.dim()
+    shape = (*allowed.shape, *(1,) * max(missing, 0))
+    fits = missing >= 0 and all(have in (1, want) for have, want in zip(shape, latent.shape))
+    if allowed.dtype != torch.bool or not fits:
+        raise FeasibilityError(
+            f"allowed has the shape {list(allowed.shape)} and type {allowed.dtype}, allowed: a bool tensor that "
+            f"broadcasts to {list(latent.shape)}; give True where a connection may be"
+        )
+    return allowed.to(latent.device).reshape(shape).expand(latent.shape)
+
+
+def row_budget(slots: int | torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
+    """Return the slots of every row, LongTensor [N], on the latent's device."""
+    if isinstance(slots, int):
+        return torch.full((len(latent),), slots, dtype=torch.int64, device=latent.device)
+    return per_row("slots", slots, latent)
+
+
+def per_row(name: str, values: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
+    """Move values given per row to the latent's device; refuse another number of rows."""
+    if len(values) != len(latent):
+        raise FeasibilityError(
+            f"{name} has {len(values)} rows, the latent or code has {len(latent)}; give one value for all, or one a row"
+        )
+    return values.to(latent.device)
+
+
+def base_rows(name: str, bases: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
+    """Return base weights as [1, K] (shared) or [N, K] (per row) on the latent's device."""
+    return bases.to(latent.device)[None] if bases.dim() == 1 else per_row(name, bases, latent)
+
+
+def fold_sum(terms: torch.Tensor) -> torch.Tensor:
+    """Sum the last dimension by folding it in half: the same float64 on every device and for every number of threads."""
+    terms = terms.to(torch.float64)
+    if terms.shape[-1] == 0:
+        return terms.sum(-1)
+    while (width := terms.shape[-1]) > 1:
+        half = width // 2
+        folded = terms[..., :half] + terms[..., half : 2 * half]
+        if width % 2:
+            folded[..., 0] += terms[..., -1]
+        terms = folded
+    return terms[..., 0]

@@ -1,0 +1,131 @@
+"""Masks: a source connects by one word whose bits choose from a few base currents (DYNAP-SE2).
+
+weight = sign · Σ_b bit_b · I_b,   one word a source, current and delay line, at most `slots` words in every row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from neuro.errors import DescriptionError
+from neuro.weights import violation
+from neuro.weights.ball import into_ball
+from neuro.weights.latents import aligned, base_rows, finite, fold_sum, row_budget
+from neuro.weights.palette import Palette, gain, look_up
+from neuro.weights.parameters import base_tensor, median_or_one, most_slots, moved, slot_limit
+from neuro.weights.selection import best_entries
+
+MOST_BITS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class MaskScheme:
+    """Hold weights as signed bit masks: code sign · mask, −15..15 for four bits, 0 = no connection.
+
+    base_currents [B] or [N, B] > 0, bit b of a mask switches base b, B = 1..8; slots an int or [N]. Code and weight
+    have the latent's shape. Raises DescriptionError for parameters that cannot be.
+    """
+
+    base_currents: torch.Tensor
+    slots: int | torch.Tensor
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "base_currents", base_tensor("base_currents", self.base_currents))
+        object.__setattr__(self, "slots", slot_limit(self.slots))
+        if self._bits > MOST_BITS:
+            raise DescriptionError(f"base_currents has {self._bits} bits, allowed: 1 to {MOST_BITS}; leave some out")
+
+    @property
+    def bases(self) -> torch.Tensor:
+        return self.base_currents
+
+    def with_bases(self, bases: torch.Tensor) -> MaskScheme:
+        """Return the same scheme with other base currents [B] or [N, B]."""
+        return replace(self, base_currents=bases)
+
+    def to(self, device) -> MaskScheme:
+        """Return a copy whose tensors are on the device."""
+        return moved(self, device)
+
+    def project(self, latent: torch.Tensor, allowed: torch.Tensor | None = None) -> torch.Tensor:
+        """Return the nearest code that fits; equal gains in the order column, current, line.
+
+        latent [N, M(, C(, D))], allowed bool that broadcasts to it; the code is int8, int16 for eight bits. At equal
+        distance the smaller value, of equal sums the smaller mask. Raises FeasibilityError for latents that are not
+        finite. Source: design, exact projection, masks.
+        """
+        latent = finite(latent)
+        allowed = aligned(allowed, latent)
+        size = latent.to(torch.float64).abs().flatten(1)
+        value, name = Palette.of(self._sums(latent)[:, 1:]).nearest(size)
+        gains = gain(value, size)
+        if allowed is not None:
+            gains = gains.masked_fill(~allowed.flatten(1), 0.0)
+        taken = best_entries(gains, row_budget(self.slots, latent), most_slots(self.slots))
+        mask = ((name + 1) * taken).view(latent.shape).to(torch.int8 if self._bits < MOST_BITS else torch.int16)
+        return torch.where(latent < 0, -mask, mask)
+
+    def decode(self, code: torch.Tensor) -> torch.Tensor:
+        """Return the float32 weight of a code, in its shape."""
+        sums = self._sums(code).to(torch.float32)
+        signed = torch.cat([-sums[:, 1:].flip(1), sums], 1)
+        return look_up(signed, code.flatten(1).long() + sums.shape[1] - 1).view(code.shape)
+
+    def slots_used(self, code: torch.Tensor) -> torch.Tensor:
+        """Return the number of words each row uses, [N] long."""
+        return (code != 0).flatten(1).sum(1)
+
+    def violations(self, code: torch.Tensor, allowed: torch.Tensor | None = None) -> list[violation.Violation]:
+        """Find every limit a code breaks, by plain counting; [] means the chip can hold it."""
+        masks = violation.as_array(code)
+        if found := violation.malformed(masks, (2, 3, 4)):
+            return found
+        largest = 2 ** self.base_currents.shape[-1] - 1
+        used = masks != 0
+        found = violation.out_of_range(masks, -largest, largest)
+        found += violation.over_budget(used.reshape(len(used), -1).sum(axis=1), self.slots)
+        return found + violation.not_allowed(used, allowed)
+
+    def base_gradient(self, code: torch.Tensor, grad_weight: torch.Tensor) -> torch.Tensor:
+        """Return dL/dI [N, B] from dL/dW (shape of the code): Σ sign · bit · dL/dW over a row."""
+        signed = (grad_weight * code.sign()).flatten(1)
+        mask = code.to(torch.int16).abs().flatten(1)
+        terms = [fold_sum(signed * ((mask >> bit) & 1)) for bit in range(self._bits)]
+        return torch.stack(terms, 1).to(grad_weight.dtype)
+
+    def initial_bases(self, latent: torch.Tensor) -> torch.Tensor:
+        """Suggest base currents u, 2u, 4u, … [B] whose sum is the largest |w| of a typical row.
+
+        Typical is the median over the rows that are not all 0; latents of 0 give a sum of 1.
+        """
+        largest = finite(latent).abs().to(torch.float64).flatten(1)
+        largest = largest.amax(1) if largest.numel() else largest.new_zeros(0)
+        powers = 2.0 ** torch.arange(self._bits, device=latent.device, dtype=torch.float64)
+        return powers * median_or_one(largest[largest > 0]) / powers.sum()
+
+    def hull(self, latent: torch.Tensor, allowed: torch.Tensor | None = None) -> torch.Tensor:
+        """Return the nearest latent in the convex hull of all that fits.
+
+        With q the largest value: |w| <= q and Σ |w| / q <= slots in every row.
+        """
+        latent = finite(latent)
+        size, allowed = latent.to(torch.float64).abs(), aligned(allowed, latent)
+        if allowed is not None:
+            size = size.masked_fill(~allowed, 0.0)
+        unit = self._sums(latent)[:, -1:]
+        inside = into_ball(size.flatten(1), unit, row_budget(self.slots, latent), each=1)
+        return inside.view(latent.shape).to(latent.dtype).copysign(latent)
+
+    @property
+    def _bits(self) -> int:
+        return self.base_currents.shape[-1]
+
+    def _sums(self, rows: torch.Tensor) -> torch.Tensor:
+        """Return the value of every mask, [1 or N, 2^B] float64, added in the order of the bits."""
+        bases = base_rows("base_currents", self.base_currents, rows)
+        sums = torch.zeros_like(bases[:, :1])
+        for bit in range(self._bits):
+            sums = torch.cat([sums, sums + bases[:, bit : bit + 1]], 1)
+        return sums

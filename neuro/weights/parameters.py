@@ -1,0 +1,72 @@
+"""Check what schemes are made of: base weights, slots, groups; move them to another device."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import torch
+
+from neuro.errors import DescriptionError
+
+SMALLEST_BASE, LARGEST_BASE = 1e-30, 1e30
+
+
+def base_tensor(name: str, values, width: int | None = None) -> torch.Tensor:
+    """Turn base weights into a detached float64 tensor [K] or [N, K]; refuse what is not positive and finite."""
+    bases = torch.as_tensor(values, dtype=torch.float64).detach()
+    if bases.dim() not in (1, 2) or bases.numel() == 0 or width not in (None, bases.shape[-1]):
+        expected = "K" if width is None else width
+        raise DescriptionError(
+            f"{name} has the shape {list(bases.shape)}, allowed: [{expected}] or [neurons, {expected}]; "
+            "give one base weight a type, or one row of them a neuron"
+        )
+    wrong = ~((bases >= SMALLEST_BASE) & (bases <= LARGEST_BASE))
+    if wrong.any():
+        place = wrong.nonzero()[0].tolist()
+        raise DescriptionError(
+            f"{name}{place} is {bases[tuple(place)].item():g}, allowed: {SMALLEST_BASE:g} to {LARGEST_BASE:g}; "
+            "base weights are positive, signs are given apart"
+        )
+    return bases
+
+
+def slot_limit(slots) -> int | torch.Tensor:
+    """Turn slots into an int or a LongTensor [N]; refuse fractions and negative numbers."""
+    limit = torch.as_tensor(slots)
+    if limit.is_floating_point() or limit.is_complex() or limit.dtype == torch.bool or limit.dim() > 1:
+        raise DescriptionError(
+            f"slots is {slots!r}, allowed: one whole number or one a neuron; give the words a neuron's memory holds"
+        )
+    if limit.numel() and int(limit.min()) < 0:
+        raise DescriptionError(f"slots is {int(limit.min())} at the least, allowed: 0 and above; correct the slots")
+    return int(limit) if limit.dim() == 0 else limit.to(torch.int64)
+
+
+def most_slots(slots: int | torch.Tensor) -> int:
+    """Return the largest number of slots any row has."""
+    if isinstance(slots, int):
+        return slots
+    return int(slots.max()) if slots.numel() else 0
+
+
+def typical_slots(slots: int | torch.Tensor) -> int:
+    """Return the median number of slots of a row, at least 1."""
+    typical = slots if isinstance(slots, int) else int(slots.median()) if slots.numel() else 1
+    return max(typical, 1)
+
+
+def moved(scheme, device):
+    """Copy a scheme with all its tensors on another device."""
+    values = {f.name: getattr(scheme, f.name) for f in fields(scheme) if f.init}
+    return replace(scheme, **{k: v.to(device) for k, v in values.items() if isinstance(v, torch.Tensor)})
+
+
+def typical_mean(size: torch.Tensor, share: int) -> torch.Tensor:
+    """Return the median over rows of Σ / share of a row's `share` largest sizes [N, E]; rows of 0 do not count."""
+    sums = size.topk(min(share, size.shape[1]), dim=1).values.sum(1) / share
+    return median_or_one(sums[sums > 0])
+
+
+def median_or_one(values: torch.Tensor) -> torch.Tensor:
+    """Return the median of positive values, or 1 where there are none."""
+    return values.median() if len(values) else values.new_ones(())

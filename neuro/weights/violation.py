@@ -1,0 +1,89 @@
+"""What a broken limit is, and the counting that finds it: plain numpy, nothing of the projections is used here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+EVERY_ROW = -1
+
+
+@dataclass(frozen=True)
+class Violation:
+    """Say which row breaks which limit; row −1 stands for all rows."""
+
+    row: int
+    what: str
+    have: object
+    allowed: object
+
+    def __str__(self) -> str:
+        where = "all rows" if self.row == EVERY_ROW else f"row {self.row}"
+        return f"{where}: {self.what}: have {self.have}, allowed {self.allowed}"
+
+
+def as_array(tensor) -> np.ndarray:
+    """Copy a tensor of any device into a numpy array."""
+    return tensor.detach().cpu().numpy()
+
+
+def place(index, names=("column", "current", "line")) -> str:
+    """Name an entry by its place after the row: `column 3, current 1`."""
+    return ", ".join(f"{name} {int(i)}" for name, i in zip(names, index))
+
+
+def malformed(codes: np.ndarray, dimensions: tuple[int, ...]) -> list[Violation]:
+    """Find a code that is no integer array of one of the given numbers of dimensions."""
+    found = []
+    if codes.dtype.kind not in "iu":
+        found.append(Violation(EVERY_ROW, "data type of the code", codes.dtype.name, "an integer type"))
+    if codes.ndim not in dimensions:
+        found.append(Violation(EVERY_ROW, "dimensions of the code", codes.ndim, " or ".join(map(str, dimensions))))
+    return found
+
+
+def out_of_range(codes: np.ndarray, low: int, high: int, names=("column", "current", "line")) -> list[Violation]:
+    """Find codes outside low..high."""
+    wrong = np.argwhere((codes < low) | (codes > high))
+    return [
+        Violation(int(i[0]), f"code at {place(i[1:], names)}", int(codes[tuple(i)]), f"{low}..{high}") for i in wrong
+    ]
+
+
+def over_budget(used: np.ndarray, slots) -> list[Violation]:
+    """Find rows [N] that use more words than they have slots (one int, or [N])."""
+    limits = slots if isinstance(slots, int) else as_array(slots)
+    limits = np.broadcast_to(np.asarray(limits), used.shape)
+    rows = np.flatnonzero(used > limits)
+    return [Violation(int(row), "words in use", int(used[row]), f"{int(limits[row])} slots") for row in rows]
+
+
+def not_allowed(used: np.ndarray, allowed) -> list[Violation]:
+    """Find entries in use (bool, [N, M], [N, M, C] or [N, M, C, D]) at places `allowed` excludes."""
+    if allowed is None:
+        return []
+    permitted = as_array(allowed)
+    while permitted.ndim < used.ndim:
+        permitted = permitted[..., None]
+    wrong = np.argwhere(used & ~np.broadcast_to(permitted, used.shape))
+    return [Violation(int(i[0]), f"connection at {place(i[1:])}", "in use", "no connection") for i in wrong]
+
+
+def mixed_signs(plus: np.ndarray, minus: np.ndarray, by_source: bool, groups) -> list[Violation]:
+    """Find rows, or sources within a group [N] of rows (None = all), whose entries [N, M(, C, D)] have both signs."""
+    if not by_source:
+        parts = [("signs of its sources", row, plus[row], minus[row]) for row in range(len(plus))]
+    else:
+        names = np.zeros(len(plus), int) if groups is None else as_array(groups)
+        parts = [
+            (f"signs of column {column} in group {name}", members[0], plus[members, column], minus[members, column])
+            for name in np.unique(names)
+            for members in [np.flatnonzero(names == name)]
+            for column in range(plus.shape[1])
+        ]
+    return [
+        Violation(int(row), what, f"{int(up.sum())} + and {int(down.sum())} -", "one sign")
+        for what, row, up, down in parts
+        if up.any() and down.any()
+    ]
