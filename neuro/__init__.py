@@ -31,7 +31,7 @@ _HOMES = {
 }
 _ROOMS = ("weights", "dynamics", "errors")
 
-__all__ = [*_HOMES, "weights"]
+__all__ = [*list(_HOMES), "weights"]  # noqa: PLE0604  (names come from the table above)
 
 
 def __getattr__(name: str):

@@ -80,9 +80,7 @@ def _compare(run: Run, tables: Tables, progress) -> Verification:
         replayed += int((logits(task.loss, again).argmax(-1) == labels).sum())
         if progress:
             progress(int(ids[-1]) + 1, len(part))
-    return Verification(
-        len(part), compared, spikes, differ, first, findings, correct / len(part), replayed / len(part)
-    )
+    return Verification(len(part), compared, spikes, differ, first, findings, correct / len(part), replayed / len(part))
 
 
 def _first_difference(name: str, trained: torch.Tensor, emulated: torch.Tensor, ids) -> str | None:

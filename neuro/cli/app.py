@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from neuro.cli import chips, check, demo, evaluate, export, replay, tasks, train, verify
+from neuro.cli import check, chips, demo, evaluate, export, replay, tasks, train, verify
 from neuro.errors import NeuroError
 
 app = typer.Typer(

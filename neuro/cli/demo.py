@@ -15,7 +15,9 @@ LEAST_ACCURACY = 0.93
 
 
 def command(
-    out: Annotated[Path, typer.Option("--out", help="Folder for everything it makes, new or empty.")] = Path("runs/demo"),
+    out: Annotated[Path, typer.Option("--out", help="Folder for everything it makes, new or empty.")] = Path(
+        "runs/demo"
+    ),
     as_json: Json = False,
 ) -> None:
     """Train digits on DYNAP-SE1, export, verify, draw; at most three minutes on two cores."""

@@ -58,7 +58,9 @@ def split_overrides(overrides: list[str] | None) -> tuple[list[str], list[str]]:
         elif text.partition("=")[0].strip() == "slots":
             chip.append(text)
         else:
-            raise DescriptionError(f"--set {text}: keys begin with task. or chip. (or are `slots`); did you forget that?")
+            raise DescriptionError(
+                f"--set {text}: keys begin with task. or chip. (or are `slots`); did you forget that?"
+            )
     return task, chip
 
 

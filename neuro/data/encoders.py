@@ -43,8 +43,10 @@ def _latency(encoder: Encoder, x, ids, seed):
 def _rows(encoder: Encoder, x, ids, seed):
     """Rows of an image one after the other, each shown for steps / rows steps as evenly spaced spikes."""
     if not encoder.rows or encoder.steps % encoder.rows or x.shape[1] % encoder.rows:
-        raise DataError(f"encoder.rows is {encoder.rows}, allowed: a number that divides steps {encoder.steps} and "
-                        f"the {x.shape[1]} values of a sample")
+        raise DataError(
+            f"encoder.rows is {encoder.rows}, allowed: a number that divides steps {encoder.steps} and "
+            f"the {x.shape[1]} values of a sample"
+        )
     hold = encoder.steps // encoder.rows
     rows = x.reshape(len(x), encoder.rows, -1).transpose(1, 0, 2)
     return np.concatenate([_evenly(row[None] * encoder.max_rate, hold) for row in rows])

@@ -134,7 +134,8 @@ def _range(schema: Schema) -> str:
     if low is not None and high is not None:
         return f" from {low:.10g} to {high:.10g}"
     signs = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
-    return "".join(f" {sign} {schema[word]:.10g}" for word, sign in signs.items() if word in schema)
+    limits = [f"{sign} {schema[word]:.10g}" for word, sign in signs.items() if word in schema]
+    return f" {' and '.join(limits)}" if limits else ""
 
 
 def _list(root: Schema, schema: Schema) -> str:

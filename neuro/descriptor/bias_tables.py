@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from neuro.descriptor.document import Document
 from neuro.descriptor.paths import KeyPath
-from neuro.descriptor.yamltext import Spot, read_text, scalar
+from neuro.descriptor.textfile import read_text
+from neuro.descriptor.yamltext import Spot, scalar
 from neuro.errors import DescriptionError
 
 COLUMNS = ["coarse", "fine", "current_a"]

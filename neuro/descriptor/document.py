@@ -15,7 +15,8 @@ from pydantic import BaseModel, ValidationError
 
 from neuro.descriptor import allowed, problems
 from neuro.descriptor.paths import KeyPath, down, put
-from neuro.descriptor.yamltext import Spot, decode, file_place, parse, read_text
+from neuro.descriptor.textfile import decode, read_text
+from neuro.descriptor.yamltext import Spot, file_place, parse
 from neuro.errors import DescriptionError
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -52,9 +53,13 @@ class Document:
         return self.spot(path).line
 
     def place(self, path: KeyPath) -> str:
-        """Return `file:line` of a value, or the overrides that made it what it is."""
+        """Return `file:line` of a value, or the overrides that made it, or what it must agree with, what it is."""
         below = [setting.told for setting in self.settings if setting.path[: len(path)] == path]
-        return ", ".join(dict.fromkeys(below)) or self.spot(path).place
+        if below:
+            return ", ".join(below)
+        told = [setting.told for setting in self.settings]
+        place = self.spot(path).place
+        return place if place in told or not told else f"{place} with {', '.join(told)}"
 
     def put(self, path: KeyPath, value: Any, spots: Mapping[KeyPath, Spot]) -> Document:
         """Return the document with another value at a path; `spots` are relative to that path."""

@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from neuro.descriptor import agreement
+
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Index = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Name = Annotated[
@@ -61,13 +63,8 @@ class Neuron(Part):
     )
 
     @model_validator(mode="after")
-    def _latch_picks_one_of_two(self) -> Neuron:
-        for constant in self.latches:
-            if (values := self.distinct_per_core.get(constant)) not in (1, 2):
-                raise ValueError(
-                    f"latches.{constant} picks one of two values, but distinct_per_core.{constant} is "
-                    f"{values or 'absent'}; allowed: 1 or 2"
-                )
+    def _agrees(self) -> Neuron:
+        agreement.latches_pick_one_of_two(self)
         return self
 
 
@@ -108,29 +105,9 @@ class Weights(Part):
     weight_unit_a: float | None = Field(None, ge=1e-15, le=1, description="bias current of a base weight of 1, amperes")
 
     @model_validator(mode="after")
-    def _kind_has_its_fields(self) -> Weights:
-        if self.kind == "levels" and not self.levels:
-            raise ValueError("kind levels needs `levels`, the values a word can take")
-        if self.kind == "levels" and self.sign in ("source", "row") and min(self.levels) < 0:
-            raise ValueError(f"sign {self.sign} needs levels >= 0, has {min(self.levels)}")
-        if self.kind in ("counts", "masks") and self.slots is None:
-            raise ValueError(f"kind {self.kind} needs `slots`, the words per neuron")
-        if (self.dac is None) != (self.weight_unit_a is None):
-            raise ValueError("`dac` and `weight_unit_a` belong together: give both or neither")
-        return self
-
-    @model_validator(mode="after")
-    def _bases_suit_the_kind(self) -> Weights:
-        _unique("bases", [base.name for base in self.bases])
-        _unique("biases of bases", [base.bias for base in self.bases if base.bias])
-        allowed = {"masks": min(16, self.word_bits), "levels": 1}.get(self.kind, len(self.bases))
-        if len(self.bases) > allowed:
-            raise ValueError(f"kind {self.kind} has {len(self.bases)} bases, allowed: at most {allowed}")
-        for base in self.bases:
-            if self.dac and base.bias is None:
-                raise ValueError(
-                    f"base {base.name!r} needs `bias`, the parameter that sets it from DAC table {self.dac}"
-                )
+    def _agrees(self) -> Weights:
+        agreement.kind_has_its_fields(self)
+        agreement.bases_suit_the_kind(self)
         return self
 
 
@@ -145,14 +122,8 @@ class Tags(Part):
     )
 
     @model_validator(mode="after")
-    def _fits_its_bits(self) -> Tags:
-        if self.own_bits > self.bits:
-            raise ValueError(f"own_bits is {self.own_bits}, allowed: 0 to bits = {self.bits}")
-        for tag in self.forbidden:
-            if tag >= 2**self.bits:
-                raise ValueError(
-                    f"forbidden tag {tag} needs more than {self.bits} bits, allowed: 0 to {2**self.bits - 1}"
-                )
+    def _agrees(self) -> Tags:
+        agreement.tags_fit_their_bits(self)
         return self
 
 
@@ -164,9 +135,8 @@ class Routes(Part):
     max_hop: Index | None = Field(None, description="chips a route can go along one axis; absent = the whole board")
 
     @model_validator(mode="after")
-    def _leaves_a_row(self) -> Routes:
-        if self.entries is not None and self.reserved >= self.entries:
-            raise ValueError(f"reserved is {self.reserved}, allowed: 0 to {self.entries - 1} of {self.entries} entries")
+    def _agrees(self) -> Routes:
+        agreement.a_route_is_left(self)
         return self
 
 
@@ -190,9 +160,8 @@ class BiasDac(Part):
     P: tuple[tuple[Index, Index, Ampere], ...] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _codes_stand_once(self) -> BiasDac:
-        for table in ("N", "P"):
-            _unique(f"codes of table {table}", [f"coarse {c} fine {f}" for c, f, _ in getattr(self, table)])
+    def _agrees(self) -> BiasDac:
+        agreement.codes_stand_once(self)
         return self
 
 
@@ -224,10 +193,10 @@ class Chip(Part):
     sources: dict[Text, Text | Assumption] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _parts_agree(self) -> Chip:
-        _types_agree(self)
-        _weights_agree(self)
-        _addresses_agree(self)
+    def _agrees(self) -> Chip:
+        agreement.types_agree(self)
+        agreement.weights_agree(self)
+        agreement.addresses_agree(self)
         return self
 
     @property
@@ -240,50 +209,3 @@ class Chip(Part):
     @property
     def chips(self) -> int:
         return self.board.columns * self.board.rows
-
-
-def _types_agree(chip: Chip) -> None:
-    types = [t.name for t in chip.types]
-    used = [t for c in chip.currents for t in (*c.types, *c.shunting)]
-    _unique("types", types)
-    _unique("type ids", [t.id for t in chip.types])
-    _unique("currents", [c.name for c in chip.currents])
-    _unique("types in currents", used)
-    _known("currents name the type", used, types)
-
-
-def _weights_agree(chip: Chip) -> None:
-    if chip.weights.kind == "counts":
-        bases = [base.name for base in chip.weights.bases]
-        _known("weights.bases name the type", bases, [t.name for t in chip.types])
-        _known("currents use a type without a base weight:", [t for c in chip.currents for t in c.types], bases)
-    if chip.weights.dac and chip.bias_dac is None:
-        raise ValueError("weights.dac names a DAC table, but there is no bias_dac")
-
-
-def _addresses_agree(chip: Chip) -> None:
-    tags, cores = chip.tags, chip.cores
-    if tags.own_bits and cores.neurons > 2**tags.own_bits:
-        raise ValueError(
-            f"tags.own_bits is {tags.own_bits}, which names {2**tags.own_bits} neurons, but cores.neurons is "
-            f"{cores.neurons}"
-        )
-    for core, neuron in tags.silent_sources:
-        if core >= cores.per_chip or neuron >= cores.neurons:
-            raise ValueError(
-                f"tags.silent_sources names core {core}, neuron {neuron}; allowed: core 0 to {cores.per_chip - 1}, "
-                f"neuron 0 to {cores.neurons - 1}"
-            )
-
-
-def _known(what: str, names: list[str], allowed: list[str]) -> None:
-    for name in names:
-        if name not in allowed:
-            raise ValueError(f"{what} {name!r}; allowed: {', '.join(allowed)}")
-
-
-def _unique(what: str, names: list) -> None:
-    seen: set = set()
-    twice = sorted({str(name) for name in names if name in seen or seen.add(name)})
-    if twice:
-        raise ValueError(f"{what} stand more than once: {', '.join(twice)}")

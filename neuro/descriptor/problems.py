@@ -97,7 +97,8 @@ def _problem(root: allowed.Schema, document: Described, error: dict[str, Any]) -
         loc, kind = (*loc, context["discriminator"].strip("'")), kind.replace("union_tag_not_found", "missing")
     path = _path(document.tree, loc, kind == "missing")
     if kind in ("value_error", "assertion_error"):
-        return Problem(path, str(context["error"]))
+        told = context["error"]
+        return Problem((*path, *getattr(told, "path", ())), getattr(told, "text", str(told)))
     if kind == "extra_forbidden" or loc[-1:] == ("[key]",):
         names = allowed.keys(root, allowed.at(root, path[:-1], document.tree))
         free = f"no such key may stand here: {error['msg']}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
@@ -16,7 +15,6 @@ import yaml
 from neuro.descriptor.paths import KeyPath
 from neuro.errors import DescriptionError
 
-MAX_BYTES = 2**20
 MAX_DEPTH = 32
 
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
@@ -44,33 +42,8 @@ class Spot(NamedTuple):
     text: str = ""
 
 
-def read_text(path: Path) -> str:
-    """Return the text of a regular UTF-8 file of at most 1 MiB."""
-    try:
-        if path.is_dir():
-            raise DescriptionError(f"{path}: is a folder, allowed: a file")
-        if not path.exists():
-            raise DescriptionError(f"{path}: no such file")
-        if not path.is_file():
-            raise DescriptionError(f"{path}: is not a regular file")
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise DescriptionError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    return decode(data, str(path))
-
-
-def decode(data: bytes, where: str) -> str:
-    if len(data) > MAX_BYTES:
-        raise DescriptionError(f"{where}: is larger than {MAX_BYTES} bytes, the most a description may have")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DescriptionError(f"{where}:{line}: is not UTF-8 text; save the file as UTF-8") from None
-
-
 def file_place(where: str) -> Place:
+    """Name places of a file: `file:line` or `file:line:column`."""
     return lambda line, column=None: f"{where}:{line}" if column is None else f"{where}:{line}:{column}"
 
 

@@ -14,6 +14,7 @@ from torch import nn
 
 from neuro.descriptor import Chip
 from neuro.errors import DescriptionError, FeasibilityError
+from neuro.nn.checksum import UNPROJECTED, checksum
 
 
 def grid_bits(events: int, units: float) -> int:
@@ -42,6 +43,7 @@ class BaseWeights(nn.Module):
         self.register_buffer("exponents", torch.tensor(exponents, dtype=torch.int32))
         self.register_buffer("units", torch.ones(len(thetas), len(names), dtype=torch.int64))
         self.latent = nn.Parameter(torch.zeros(len(thetas), len(names)))
+        self.stamp: int | None = None
         self.dac = _dac(chip)
         self.unit_a = chip.weights.weight_unit_a
 
@@ -65,6 +67,24 @@ class BaseWeights(nn.Module):
             else:
                 nearest = allowed[_nearest(allowed, wanted)]
             self.units[core] = torch.from_numpy(nearest.astype(np.int64))
+        self.stamp = checksum(self.latent)
+
+    def refuse_moved(self) -> None:
+        """Raise FeasibilityError where a latent moved without projection."""
+        if self.stamp != checksum(self.latent):
+            raise FeasibilityError(f"base weights: {UNPROJECTED}")
+
+    def violations(self, cores) -> list[str]:
+        """Base weights that moved without projection, or that no DAC code gives."""
+        found = [] if self.stamp == checksum(self.latent) else [f"base weights: {UNPROJECTED}"]
+        for number, (chip, core) in enumerate(cores):
+            allowed = self.realisable(number)
+            for name, units in zip(self.names, self.units[number].tolist(), strict=True):
+                if not 0 < units < 2**self.bits or (allowed is not None and units not in allowed):
+                    found.append(
+                        f"chip {chip} core {core}: base weight {name} is {units} grid units, which no code gives"
+                    )
+        return found
 
     def values(self) -> torch.Tensor:
         """Base weights as the chip holds them: float32 [cores, K], exact multiples of each core's grid."""

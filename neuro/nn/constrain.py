@@ -10,7 +10,8 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from neuro.errors import NeuroError
-from neuro.nn.memory import UNPROJECTED, SynapseMemory, checksum
+from neuro.nn.checksum import UNPROJECTED, checksum
+from neuro.nn.memory import SynapseMemory
 
 
 def constrain(module: nn.Module, schemes: Mapping[str, object]) -> Constrained:
@@ -67,7 +68,7 @@ class Constrained(nn.Module):
         """Every limit the present codes break, as text; empty after every step."""
         found = []
         for name, latent, memory in self.synapses():
-            if memory.stamp != checksum(latent):
+            if memory.moved(latent):
                 found.append(f"{name}: {UNPROJECTED}")
             found += [f"{name}, {v}" for v in memory.scheme.violations(memory.code)]
         return found

@@ -7,10 +7,7 @@ from torch import nn
 
 from neuro.errors import FeasibilityError
 from neuro.nn.bases import BaseWeights
-
-UNPROJECTED = (
-    "parameters changed without projection; wrap the optimizer in neuro.QRewiring or call network.project()"
-)
+from neuro.nn.checksum import UNPROJECTED, checksum
 
 
 class SynapseMemory(nn.Module):
@@ -34,10 +31,14 @@ class SynapseMemory(nn.Module):
 
     def forward(self, latent: torch.Tensor) -> torch.Tensor:
         """Give the weight the chip holds for this latent, float32 in the latent's shape."""
-        if self.stamp != checksum(latent):
+        if self.moved(latent):
             raise FeasibilityError(UNPROJECTED)
         base_latent = self.bases[0].latent if self.bases[0] is not None else None
         return _StraightThrough.apply(latent, base_latent, self)
+
+    def moved(self, latent: torch.Tensor) -> bool:
+        """Whether a latent is not the one the present code was made from."""
+        return self.stamp != checksum(latent)
 
     def project(self, latent: torch.Tensor) -> None:
         """Set the code to the nearest point the chip can hold, and the weight to what it stands for."""
@@ -77,14 +78,6 @@ def rows_of(values: torch.Tensor, cores: torch.Tensor) -> torch.Tensor:
     """Base weights for each row: [K] where all rows share a core, else [N, K]."""
     first = cores[0]
     return values[first] if bool((cores == first).all()) else values[cores]
-
-
-def checksum(latent: torch.Tensor) -> int:
-    """Sum a float32 tensor's bits as 64-bit integers (it wraps around)."""
-    bits = latent.detach().contiguous().view(-1).view(torch.int32)
-    even = bits[: bits.numel() // 2 * 2].view(torch.int64)
-    total = int(even.sum()) + (int(bits[-1]) if bits.numel() % 2 else 0)
-    return total ^ bits.numel()
 
 
 class _StraightThrough(torch.autograd.Function):

@@ -109,9 +109,7 @@ def assign_neurons(spec: NetworkSpec, chip: Chip, cores: list[Core]) -> dict[str
     rows: dict[str, list] = {name: [] for name in spec.populations}
     for name, core, n in sorted(pieces, key=lambda piece: piece[0] not in sources):
         here = (core.chip, core.core)
-        targets = [
-            (c.chip, c.core) for c in cores if any(name in spec.sources_of(p) for p in c.residents)
-        ]
+        targets = [(c.chip, c.core) for c in cores if any(name in spec.sources_of(p) for p in c.residents)]
         cost = np.max([load[t] for t in targets], axis=0) if targets else np.zeros(chip.cores.neurons, int)
         order = np.argsort(cost, kind="stable")
         silent = np.isin(order, core.silent)

@@ -10,7 +10,9 @@ from neuro.placement.plan import Route
 from neuro.task import NetworkSpec
 
 
-def route(spec: NetworkSpec, chip: Chip, locations: dict[str, np.ndarray]) -> tuple[tuple[Route, ...], tuple[Route, ...]]:
+def route(
+    spec: NetworkSpec, chip: Chip, locations: dict[str, np.ndarray]
+) -> tuple[tuple[Route, ...], tuple[Route, ...]]:
     """Choose routes and tags for neurons, then for input channels: (routes, inputs)."""
     reach = {source: _reach(source, spec, locations) for source in (*spec.inputs, *spec.populations)}
     for name in spec.populations:
@@ -58,7 +60,9 @@ class _TagBook:
 
     def __init__(self, chip: Chip, sources: int):
         self.chip = chip
-        size = min(2**chip.tags.bits, sources + len(chip.tags.forbidden)) if not chip.tags.own_bits else 2**chip.tags.bits
+        size = (
+            min(2**chip.tags.bits, sources + len(chip.tags.forbidden)) if not chip.tags.own_bits else 2**chip.tags.bits
+        )
         self.size, self.used = size, {}
 
     def core(self, chip: int, core: int) -> np.ndarray:

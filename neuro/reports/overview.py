@@ -9,8 +9,8 @@ import torch
 
 from neuro.data import encode, load_dataset
 from neuro.evaluation import NOISE_SEED, usage
-from neuro.reports.style import BLUE, GREEN, GREY, ORANGE, figure, save
 from neuro.runs import Run
+from neuro.runs.picture import BLUE, GREEN, GREY, ORANGE, figure, save
 
 SHOWN = 120
 

@@ -14,7 +14,7 @@ from neuro.tables.manifest import (
     Position,
     chip_sha256,
 )
-from neuro.tables.model import Tables, load_tables
+from neuro.tables.model import Tables, load_tables, make_tables
 
 __all__ = [
     "COLUMNS",
@@ -33,4 +33,5 @@ __all__ = [
     "columns_of",
     "ill_formed",
     "load_tables",
+    "make_tables",
 ]

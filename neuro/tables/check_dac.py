@@ -7,7 +7,7 @@ import pandas as pd
 
 from neuro.descriptor import Base
 from neuro.tables.finding import CORE, WEIGHT, Finding, found
-from neuro.tables.joined import Joined, types_in_use
+from neuro.tables.joined import Joined, levels_of, types_in_use
 
 
 def dac_findings(joined: Joined) -> list[Finding]:
@@ -66,7 +66,7 @@ def _with_base(joined: Joined) -> pd.DataFrame:
     """Weights with the `name` of the bias behind each row, and the `level` it is multiplied with."""
     chip, weights = joined.chip.weights, joined.tables.frames["weights"]
     if chip.kind == "levels":
-        levels = np.abs(np.array(chip.levels))[weights["part"].to_numpy()]
+        levels = np.abs(levels_of(joined.chip))[weights["part"].to_numpy()]
         return weights.assign(name=chip.bases[0].bias, level=levels)
     if chip.kind == "masks":
         return weights.assign(name=[chip.bases[part].bias for part in weights["part"]], level=1.0)

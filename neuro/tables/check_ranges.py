@@ -34,6 +34,8 @@ def _outside(table: str, column: str, frame: pd.DataFrame, allowed) -> list[Find
     else:
         good = np.isin(values, np.array(allowed, dtype=values.dtype if kind_of(column) == "int" else object))
         text = ", ".join(map(str, allowed[:12])) + (", …" if len(allowed) > 12 else "")
+    if good.all():
+        return []
     bad = frame[~good].assign(row_number=np.flatnonzero(~good) + 1)
     return found(f"{table}.{column}", bad, f"{table} row {{row_number}}", lambda row: str(row[column]), text or "none")
 

@@ -48,8 +48,8 @@ def _neurons_exist(tables: Tables) -> list[Finding]:
 
 def _without(rows: pd.DataFrame, others: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     """Rows whose key does not stand in another frame."""
-    merged = rows.merge(others[key].drop_duplicates(), on=key, how="left", indicator="seen")
-    return merged[merged["seen"] == "left_only"]
+    known = pd.MultiIndex.from_frame(others[key])
+    return rows[~pd.MultiIndex.from_frame(rows[key]).isin(known)]
 
 
 def _populations(tables: Tables) -> list[Finding]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from neuro.tables.finding import CORE, NEURON, WEIGHT, Finding, found
-from neuro.tables.joined import HERE, Joined, types_in_use
+from neuro.tables.joined import HERE, Joined, levels_of, types_in_use
 
 EXACT = 2**24  # float32 adds whole numbers below this without rounding
 
@@ -48,7 +48,7 @@ def base_bits(events: int, units: float) -> int:
 def _levels(joined: Joined, weights: pd.DataFrame) -> list[Finding]:
     """Levels: every row of a core is a level of the descriptor times one positive scale, rounded to the grid."""
     chip = joined.chip.weights
-    level = np.array(chip.levels)[weights["part"].to_numpy()]
+    level = levels_of(joined.chip)[weights["part"].to_numpy()]
     sign = np.sign(level)
     if chip.sign != "free":
         sign = weights["type"].map({i: t.sign for i, (t, _) in types_in_use(joined.tables).items()}).to_numpy()
@@ -66,7 +66,7 @@ def _one_scale(joined: Joined, weights: pd.DataFrame) -> list[Finding]:
     range_of = cores.agg(low=("low", "max"), high=("high", "min")).reset_index()
     split = range_of[range_of["low"] > range_of["high"]]
     findings = found("scale of levels", split, CORE, "values of more than one scale", "one scale times the levels")
-    slots, most = joined.chip.weights.slots, float(np.abs(joined.chip.weights.levels).max())
+    slots, most = joined.chip.weights.slots, float(np.abs(levels_of(joined.chip)).max())
     if slots is None or most == 0:
         return findings
     limit = 2 ** base_bits(joined.chip.inputs.events_per_step, slots * most) - 1

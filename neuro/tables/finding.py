@@ -38,6 +38,8 @@ class Finding:
 
 def found(what: str, rows: pd.DataFrame, where: str, have: Any, allowed: Any) -> list[Finding]:
     """Name every row as a finding; texts are filled in from the row, callables are given it, other values stand."""
+    if rows.empty:
+        return []
     findings = [
         Finding(what, where.format(**row), _fill(have, row), _fill(allowed, row))
         for row in rows.head(SHOWN).to_dict("records")

@@ -40,6 +40,11 @@ def weight_rows_of(synapses: pd.DataFrame, chip: Chip) -> pd.DataFrame:
     return words.drop(columns="code")
 
 
+def levels_of(chip: Chip) -> np.ndarray:
+    """The values a level word can take, in rising order: what its code, the level's index, counts through."""
+    return np.sort(np.array(chip.weights.levels, dtype=np.float64))
+
+
 def spread_over_cores(frame: pd.DataFrame, chip: Chip) -> pd.DataFrame:
     """Give one row for each core that a route's events reach, with `target_core` in place of the mask."""
     if "target_core" in frame:

@@ -6,9 +6,10 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, ValidationInfo
 
 from neuro.descriptor import Chip, chip_to_json
+from neuro.errors import TableError
 
 if TYPE_CHECKING:
     from neuro.dynamics import ParameterSet
@@ -118,15 +119,15 @@ class Manifest(Part):
     chip: Chip
     chip_sha256: Sha256
     dt_s: Annotated[float, Field(gt=0)]
-    chips: tuple[Position, ...]
-    inputs: tuple[Input, ...]
-    populations: tuple[Population, ...]
-    outputs: tuple[Output, ...]
-    currents: tuple[Name, ...]
+    chips: tuple[Position, ...] = Field(min_length=1)
+    inputs: tuple[Input, ...] = Field(min_length=1)
+    populations: tuple[Population, ...] = Field(min_length=1)
+    outputs: tuple[Output, ...] = Field(min_length=1)
+    currents: tuple[Name, ...] = Field(min_length=1)
     shunting_as_subtractive: bool = False
-    delay_lines: tuple[Annotated[int, Field(ge=0, le=MAX_DELAY)], ...] = (0,)
-    grid_exponents: tuple[GridExponent, ...]
-    parameter_sets: tuple[Parameters, ...]
+    delay_lines: tuple[Annotated[int, Field(ge=0, le=MAX_DELAY)], ...] = Field((0,), min_length=1)
+    grid_exponents: tuple[GridExponent, ...] = Field(min_length=1)
+    parameter_sets: tuple[Parameters, ...] = Field(min_length=1)
     task: str | None = None
     files: dict[str, File] = Field(default_factory=dict)
 
@@ -140,6 +141,18 @@ def sha256_of(value: object) -> str:
     """Hash what a JSON text says, whatever its spaces and the order of its keys."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def parse_manifest(content: dict, where: str) -> Manifest:
+    """Make a manifest of JSON-like values; raises TableError naming the first key that is wrong."""
+    try:
+        return Manifest.model_validate_json(json.dumps(content))
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join(map(str, first["loc"])) or "the whole"
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        have = repr(first["input"])[:60]
+        raise TableError(f"{where}: {path} is {have}: {first['msg']}{more}; export again") from None
 
 
 def manifest_text(manifest: Manifest) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from neuro.descriptor import Chip
+from neuro.descriptor import Chip, chip_to_json
 from neuro.errors import TableError
 from neuro.tables.columns import COLUMNS, empty, tidy
-from neuro.tables.manifest import Manifest
+from neuro.tables.manifest import Manifest, chip_sha256, parse_manifest
 from neuro.tables.read import read_folder
 from neuro.tables.write import write_folder
 
@@ -60,6 +61,16 @@ class Tables:
         Raises TableError where the folder is in use (`overwrite` replaces earlier tables) or cannot be written.
         """
         write_folder(self.manifest, self.frames, folder, parquet, overwrite)
+
+
+def make_tables(manifest: Mapping[str, object], frames: Mapping[str, pd.DataFrame]) -> Tables:
+    """Make tables of a manifest in JSON-like values, floats of the step in hexadecimal text, and a `Chip` as `chip`.
+
+    Format, version and the chip's hash are filled in. Raises TableError naming the key or the column that is wrong.
+    """
+    chip = manifest["chip"]
+    content = {**manifest, "chip": json.loads(chip_to_json(chip)), "chip_sha256": chip_sha256(chip)}
+    return Tables(parse_manifest(content, "manifest"), frames)
 
 
 def load_tables(folder: str | Path, edited: bool = False) -> Tables:

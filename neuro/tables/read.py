@@ -7,12 +7,11 @@ import json
 from pathlib import Path
 
 import pandas as pd
-from pydantic import ValidationError
 
 from neuro.errors import TableError
 from neuro.tables.columns import COLUMNS, columns_of, empty
 from neuro.tables.csvtext import from_csv
-from neuro.tables.manifest import FORMAT, VERSION, File, Manifest, sha256_of
+from neuro.tables.manifest import FORMAT, VERSION, File, Manifest, parse_manifest, sha256_of
 from neuro.tables.parquet import from_parquet
 from neuro.tables.write import MANIFEST
 
@@ -45,13 +44,7 @@ def _read_manifest(folder: Path, edited: bool) -> Manifest:
     if content.get("version") != VERSION or isinstance(content["version"], bool):
         have = str(content.get("version"))[:40]
         raise TableError(f"{folder / MANIFEST}: version is {have}, allowed: {VERSION}; export again with this release")
-    try:
-        manifest = Manifest.model_validate_json(json.dumps(content))
-    except ValidationError as error:
-        first = error.errors()[0]
-        path = ".".join(map(str, first["loc"])) or "the whole"
-        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise TableError(f"{folder / MANIFEST}: {path}: {first['msg']}{more}; export again") from None
+    manifest = parse_manifest(content, str(folder / MANIFEST))
     if not edited and sha256_of(content["chip"]) != manifest.chip_sha256:
         raise TableError(f"{folder / MANIFEST}: chip does not match chip_sha256: {EDITED}")
     return manifest

@@ -21,7 +21,7 @@ def load_task(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Task:
     changed = apply_overrides(document, Task, overrides, "task.")
     if not changed.settings:
         return task
-    told = tuple(f"{setting.key}={setting.value}" for setting in changed.settings)
+    told = tuple(setting.told.removeprefix("--set task.") for setting in changed.settings)
     return validate(Task, changed, "task").model_copy(update={"changed": task.changed + told})
 
 

@@ -18,8 +18,17 @@ from neuro.errors import RunError
 from neuro.evaluation import measure
 from neuro.losses import logits, regularisers, task_loss
 from neuro.nn import build
-from neuro.runs import Run, create_run, load_checkpoint, load_run, pack_optimizer, save_checkpoint, unpack_optimizer
-from neuro.runs import write_atomically
+from neuro.runs import (
+    Run,
+    create_run,
+    load_checkpoint,
+    load_run,
+    pack_optimizer,
+    plot_curves,
+    save_checkpoint,
+    unpack_optimizer,
+    write_atomically,
+)
 from neuro.task import Task, load_task
 from neuro.training.progress import Progress, progress_for
 from neuro.training.recipe import batches, make_optimizer, set_learning_rate
@@ -194,8 +203,6 @@ class _Trainer:
             raise RunError(f"{self.run.folder}: the last checkpoint does not fit this run ({error})") from None
 
     def _plot(self) -> None:
-        from neuro.reports import plot_curves
-
         plot_curves(self.run, self.run.folder / "curves.png")
 
 

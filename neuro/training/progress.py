@@ -23,7 +23,8 @@ def progress_for(kind: str) -> Progress:
     from rich.console import Console
 
     console = Console(stderr=True)
-    return Live(console) if kind == "live" or (kind == "auto" and (console.is_terminal or console.is_jupyter)) else Plain()
+    seen = console.is_terminal or console.is_jupyter
+    return Live(console) if kind == "live" or (kind == "auto" and seen) else Plain()
 
 
 class Quiet:
@@ -74,10 +75,12 @@ class Live(Quiet):
     """A bar that moves, with the figures of the present epoch, and a line for every finished one."""
 
     def __init__(self, console):
-        from rich.progress import BarColumn, Progress as Bar, TextColumn
+        from rich.progress import BarColumn, TextColumn
+        from rich.progress import Progress as Bar
 
         self.console = console
-        self.bar = Bar(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"), console=console)
+        columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}")
+        self.bar = Bar(*columns, console=console)
         self.shown = 0.0
 
     def __enter__(self):

@@ -98,7 +98,7 @@ class CountScheme:
         grad = (grad_weight if grad_weight.dim() > 2 else grad_weight[:, :, None]).to(torch.float64)
         terms = [
             sign * fold_sum((code[:, :, k] * grad[:, :, current]).flatten(1))
-            for k, (sign, current) in enumerate(zip(self.signs, self.currents))
+            for k, (sign, current) in enumerate(zip(self.signs, self.currents, strict=True))
         ]
         return torch.stack(terms, 1).to(grad_weight.dtype)
 
@@ -136,7 +136,7 @@ class CountScheme:
 
     def _kinds(self, places: torch.Tensor) -> torch.Tensor:
         """Return which type serves the positive [0] and negative [1] weights of each current; −1 none. [2, C]"""
-        kind = {(sign, current): k for k, (sign, current) in enumerate(zip(self.signs, self.currents))}
+        kind = {(sign, current): k for k, (sign, current) in enumerate(zip(self.signs, self.currents, strict=True))}
         table = [[kind.get((sign, current), -1) for current in range(self._current_count)] for sign in (1, -1)]
         return torch.tensor(table, device=places.device)
 
@@ -161,7 +161,7 @@ def _check_types(signs: tuple, currents: tuple) -> None:
         )
     if set(currents) != set(range(len(set(currents)))):
         raise DescriptionError(f"currents are {currents}, allowed: 0, 1, … without gaps; number the currents from 0")
-    types = list(zip(signs, currents))
+    types = list(zip(signs, currents, strict=True))
     for sign, current in types:
         if (have := types.count((sign, current))) > 1:
             raise DescriptionError(
@@ -179,7 +179,7 @@ def _unravel(place: torch.Tensor, currents: int, lines: int):
 
 def _broken(scheme: CountScheme, counts: np.ndarray, allowed) -> list[violation.Violation]:
     """Count words, signs and permissions in a code [N, M, K(, D)]."""
-    types = list(zip(scheme.currents, scheme.signs))
+    types = list(zip(scheme.currents, scheme.signs, strict=True))
     if counts.shape[2] != len(types):
         return [violation.Violation(violation.EVERY_ROW, "types in the code", counts.shape[2], len(types))]
     found = violation.out_of_range(counts, 0, np.iinfo(np.int32).max, ("column", "type", "line"))

@@ -27,7 +27,7 @@ def finite(latent: torch.Tensor) -> torch.Tensor:
 def _not_finite(latent: torch.Tensor) -> str:
     wrong = (~(latent.abs() <= LARGEST)).nonzero()
     place = wrong[0].tolist()
-    names = ", ".join(f"{name} {i}" for name, i in zip(("row", "column", "current", "line"), place))
+    names = ", ".join(f"{name} {i}" for name, i in zip(("row", "column", "current", "line"), place, strict=False))
     return (
         f"latent at {names} is {latent[tuple(place)].item()}, allowed: finite float32 values "
         f"({len(wrong)} of {latent.numel()} entries are not); "
@@ -41,7 +41,7 @@ def aligned(allowed: torch.Tensor | None, latent: torch.Tensor) -> torch.Tensor 
         return None
     missing = latent.dim() - allowed.dim()
     shape = (*allowed.shape, *(1,) * max(missing, 0))
-    fits = missing >= 0 and all(have in (1, want) for have, want in zip(shape, latent.shape))
+    fits = missing >= 0 and all(have in (1, want) for have, want in zip(shape, latent.shape, strict=False))
     if allowed.dtype != torch.bool or not fits:
         raise FeasibilityError(
             f"allowed has the shape {list(allowed.shape)} and type {allowed.dtype}, allowed: a bool tensor that "
@@ -72,7 +72,7 @@ def base_rows(name: str, bases: torch.Tensor, latent: torch.Tensor) -> torch.Ten
 
 
 def fold_sum(terms: torch.Tensor) -> torch.Tensor:
-    """Sum the last dimension by folding it in half: the same float64 on every device and for every number of threads."""
+    """Sum the last dimension by folding it in half: the same float64 on every device, for any number of threads."""
     terms = terms.to(torch.float64)
     if terms.shape[-1] == 0:
         return terms.sum(-1)

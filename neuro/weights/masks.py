@@ -15,7 +15,7 @@ from neuro.weights.ball import into_ball
 from neuro.weights.latents import aligned, base_rows, finite, fold_sum, row_budget
 from neuro.weights.palette import Palette, gain, look_up
 from neuro.weights.parameters import base_tensor, median_or_one, most_slots, moved, slot_limit
-from neuro.weights.selection import best_entries
+from neuro.weights.selection import best_entries, contenders
 
 MOST_BITS = 8
 
@@ -57,15 +57,18 @@ class MaskScheme:
         finite. Source: design, exact projection, masks.
         """
         latent = finite(latent)
-        allowed = aligned(allowed, latent)
+        most, allowed = most_slots(self.slots), aligned(allowed, latent)
         size = latent.to(torch.float64).abs().flatten(1)
-        value, name = Palette.of(self._sums(latent)[:, 1:]).nearest(size)
-        gains = gain(value, size)
         if allowed is not None:
-            gains = gains.masked_fill(~allowed.flatten(1), 0.0)
-        taken = best_entries(gains, row_budget(self.slots, latent), most_slots(self.slots))
-        mask = ((name + 1) * taken).view(latent.shape).to(torch.int8 if self._bits < MOST_BITS else torch.int16)
-        return torch.where(latent < 0, -mask, mask)
+            size = size.masked_fill(~allowed.flatten(1), 0.0)
+        entry = contenders(size, most)  # a larger |w| gains more
+        size = size.gather(1, entry)
+        value, name = Palette.of(self._sums(latent)[:, 1:]).nearest(size)
+        taken = best_entries(gain(value, size), row_budget(self.slots, latent), most)
+        masks = ((name + 1) * taken).to(torch.int8 if self._bits < MOST_BITS else torch.int16)
+        code = torch.zeros(latent.shape, dtype=masks.dtype, device=latent.device)
+        code.flatten(1).scatter_(1, entry, masks)
+        return torch.where(latent < 0, -code, code)
 
     def decode(self, code: torch.Tensor) -> torch.Tensor:
         """Return the float32 weight of a code, in its shape."""

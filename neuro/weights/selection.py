@@ -13,6 +13,7 @@ import torch
 
 # Below this size the closed form for the number of words errs by less than one, so that one correction is exact.
 CLOSED_FORM = 2.0**44
+SLACK = 8
 
 
 def best_entries(gain: torch.Tensor, budget: torch.Tensor, most: int) -> torch.Tensor:
@@ -43,23 +44,25 @@ def best_words(size: torch.Tensor, step: torch.Tensor, budget: torch.Tensor, mos
     size [R, E] and step [R, E] float64, budget [R] long, most = the largest budget; returns entry numbers
     [R, e], ascending in each row, and how many words each takes [R, e] float64; other entries take none.
     """
-    if 0 < most < size.shape[1] - 8:
-        entry = _contenders((2 * size).sub_(1).mul_(step), most)
-        size, step = size.gather(1, entry), step.gather(1, entry)
-    else:
-        entry = torch.arange(size.shape[1], device=size.device).expand(size.shape)
-    size = size.masked_fill((budget == 0)[:, None], 0.0)
+    entry = contenders((2 * size).sub_(1).mul_(step), most)
+    step = step.gather(1, entry)
+    size = size.gather(1, entry).masked_fill_((budget == 0)[:, None], 0.0)
     huge = bool(size.numel() and size.max() >= CLOSED_FORM)
     return entry, _fitting(_Words(size, 2 * step, 0.5 / step, most, huge), budget)
 
 
-def _contenders(gain: torch.Tensor, most: int) -> torch.Tensor:
-    """Name the `most` entries with the best first words, ascending: no other can win a word. [R, E] -> [R, most]"""
-    best, entry = gain.topk(most + 1, dim=1)
+def contenders(key: torch.Tensor, most: int) -> torch.Tensor:
+    """Name the `most` entries of largest key, the first of equal ones, or all where they are hardly more.
+
+    key [R, E] with no word worth taking at or below 0; returns entry numbers, ascending in each row [R, e].
+    """
+    if not 0 < most < key.shape[1] - SLACK:
+        return torch.arange(key.shape[1], device=key.device).expand(key.shape)
+    best, entry = key.topk(most + 1, dim=1)
     entry = entry[:, :most]
     unclear = ((best[:, most - 1] == best[:, most]) & (best[:, most] > 0)).nonzero()[:, 0]
     if len(unclear):
-        first = best_entries(gain[unclear], torch.full_like(unclear, most), most)
+        first = best_entries(key[unclear], torch.full_like(unclear, most), most)
         entry[unclear] = first.nonzero()[:, 1].view(-1, most)
     return entry.sort(1).values
 

@@ -30,7 +30,7 @@ def as_array(tensor) -> np.ndarray:
 
 def place(index, names=("column", "current", "line")) -> str:
     """Name an entry by its place after the row: `column 3, current 1`."""
-    return ", ".join(f"{name} {int(i)}" for name, i in zip(names, index))
+    return ", ".join(f"{name} {int(i)}" for name, i in zip(names, index, strict=False))
 
 
 def malformed(codes: np.ndarray, dimensions: tuple[int, ...]) -> list[Violation]:

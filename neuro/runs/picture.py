@@ -24,7 +24,7 @@ def save(fig, path: str | Path) -> None:
     """Write a picture, whole or not at all."""
     import io
 
-    from neuro.runs import write_atomically
+    from neuro.runs.files import write_atomically
 
     buffer = io.BytesIO()
     fig.savefig(buffer, format=Path(path).suffix.lstrip(".") or "png", dpi=120)

@@ -1,11 +1,11 @@
-"""Learning curves of a run."""
+"""Learning curves, the one picture every run folder has."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from neuro.reports.style import BLUE, GREEN, GREY, ORANGE, figure, save
-from neuro.runs import Run
+from neuro.runs.folder import Run
+from neuro.runs.picture import BLUE, GREEN, GREY, ORANGE, figure, save
 
 
 def plot_curves(run: Run, path: str | Path) -> None:

@@ -1,0 +1,121 @@
+"""What the parts of a chip must agree on; each check raises a Disagreement at the value to be put right."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from typing import TYPE_CHECKING
+
+from neuro.descriptor.paths import KeyPath
+
+if TYPE_CHECKING:
+    from neuro.descriptor.models import BiasDac, Chip, Neuron, Routes, Tags, Weights
+
+
+class Disagreement(ValueError):
+    """A value that does not go with another; `path` leads to it from the part that was checked."""
+
+    def __init__(self, path: KeyPath, text: str) -> None:
+        super().__init__(f"{'.'.join(map(str, path))}: {text}")
+        self.path = path
+        self.text = text
+
+
+def latches_pick_one_of_two(neuron: Neuron) -> None:
+    for constant in neuron.latches:
+        values = neuron.distinct_per_core.get(constant)
+        if values not in (1, 2):
+            have = "any number" if values is None else values
+            text = f"a latch picks one of two values, but neuron.distinct_per_core allows {have}; allowed: 1 or 2"
+            raise Disagreement(("latches", constant), text)
+
+
+def kind_has_its_fields(weights: Weights) -> None:
+    kind, levels = weights.kind, weights.levels
+    if kind == "levels" and not levels:
+        raise Disagreement(("levels",), "is missing; kind levels needs the values a word can take")
+    if kind == "levels" and weights.sign in ("source", "row") and min(levels) < 0:
+        raise Disagreement(("levels",), f"have {min(levels)}, allowed: >= 0, as sign {weights.sign} gives the sign")
+    if kind in ("counts", "masks") and weights.slots is None:
+        raise Disagreement(("slots",), f"is missing; kind {kind} needs the words per neuron")
+    if weights.dac and weights.weight_unit_a is None:
+        raise Disagreement(("weight_unit_a",), "is missing; dac needs the bias current of a base weight of 1")
+    if weights.weight_unit_a and not weights.dac:
+        raise Disagreement(("dac",), "is missing; weight_unit_a needs the table base weights are read from")
+
+
+def bases_suit_the_kind(weights: Weights) -> None:
+    unique(("bases",), "name", [base.name for base in weights.bases])
+    unique(("bases",), "bias", [base.bias for base in weights.bases if base.bias])
+    most = {"masks": min(16, weights.word_bits), "levels": 1}.get(weights.kind, len(weights.bases))
+    if len(weights.bases) > most:
+        raise Disagreement(("bases",), f"have {len(weights.bases)}, allowed: at most {most} of kind {weights.kind}")
+    for i, base in enumerate(weights.bases):
+        if weights.dac and base.bias is None:
+            text = f"is missing; dac {weights.dac} needs the name of the parameter that sets the base weight"
+            raise Disagreement(("bases", i, "bias"), text)
+
+
+def tags_fit_their_bits(tags: Tags) -> None:
+    if tags.own_bits > tags.bits:
+        raise Disagreement(("own_bits",), f"have {tags.own_bits}, allowed: 0 to bits = {tags.bits}")
+    for i, tag in enumerate(tags.forbidden):
+        if tag >= 2**tags.bits:
+            text = f"have {tag}, allowed: 0 to {2**tags.bits - 1}, the tags of {tags.bits} bits"
+            raise Disagreement(("forbidden", i), text)
+
+
+def a_route_is_left(routes: Routes) -> None:
+    if routes.entries is not None and routes.reserved >= routes.entries:
+        text = f"have {routes.reserved}, allowed: 0 to {routes.entries - 1} of {routes.entries} entries"
+        raise Disagreement(("reserved",), text)
+
+
+def codes_stand_once(dac: BiasDac) -> None:
+    for table in ("N", "P"):
+        unique((table,), "code", [f"coarse {coarse} fine {fine}" for coarse, fine, _ in getattr(dac, table)])
+
+
+def types_agree(chip: Chip) -> None:
+    types = [t.name for t in chip.types]
+    unique(("types",), "name", types)
+    unique(("types",), "id", [t.id for t in chip.types])
+    unique(("currents",), "name", [c.name for c in chip.currents])
+    unique(("currents",), "type", [t for c in chip.currents for t in (*c.types, *c.shunting)])
+    for i, current in enumerate(chip.currents):
+        known(("currents", i, "types"), current.types, types)
+        known(("currents", i, "shunting"), current.shunting, types)
+
+
+def weights_agree(chip: Chip) -> None:
+    if chip.weights.kind == "counts":
+        bases = [base.name for base in chip.weights.bases]
+        known(("weights", "bases"), bases, [t.name for t in chip.types])
+        for i, current in enumerate(chip.currents):
+            known(("currents", i, "types"), current.types, bases, ", the types that have a base weight")
+    if chip.weights.dac and chip.bias_dac is None:
+        raise Disagreement(("bias_dac",), f"is missing; weights.dac is {chip.weights.dac} and needs its tables")
+
+
+def addresses_agree(chip: Chip) -> None:
+    tags, cores = chip.tags, chip.cores
+    if tags.own_bits and cores.neurons > 2**tags.own_bits:
+        text = f"have {tags.own_bits}, which name {2**tags.own_bits} neurons, but cores.neurons is {cores.neurons}"
+        raise Disagreement(("tags", "own_bits"), text)
+    for i, (core, neuron) in enumerate(tags.silent_sources):
+        if core >= cores.per_chip or neuron >= cores.neurons:
+            limits = f"core 0 to {cores.per_chip - 1}, neuron 0 to {cores.neurons - 1}"
+            raise Disagreement(("tags", "silent_sources", i), f"have core {core}, neuron {neuron}, allowed: {limits}")
+
+
+def unique(path: KeyPath, what: str, names: Iterable[Hashable]) -> None:
+    seen: set[Hashable] = set()
+    for name in names:
+        if name in seen:
+            raise Disagreement(path, f"the {what} {name} stands more than once")
+        seen.add(name)
+
+
+def known(path: KeyPath, names: Iterable[str], allowed: list[str], why: str = "") -> None:
+    for name in names:
+        if name not in allowed:
+            raise Disagreement(path, f"have {name}, allowed: {', '.join(allowed)}{why}")

@@ -1,0 +1,58 @@
+"""Input events, checked before they run: shape, whole numbers, as many as a channel may deliver."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from neuro.errors import DataError
+from neuro.tables import Tables
+
+
+def check_events(tables: Tables, x) -> torch.Tensor:
+    """Give events of all channels side by side, float64 [T, B, channels].
+
+    x: [T, B, n], or {input: [T, B, n]}. Raises DataError where it is not that, or holds what is no number of events.
+    """
+    inputs = tables.input_channels
+    x = x if isinstance(x, Mapping) else {next(iter(inputs), ""): x}
+    if set(x) != set(inputs):
+        raise DataError(
+            f"inputs are {', '.join(map(str, x)) or 'none'}; allowed: exactly {', '.join(inputs) or 'none'}, "
+            "as {name: [T, B, channels]} where there are several"
+        )
+    parts = {name: _tensor(name, x[name]) for name in inputs}
+    lengths = {tuple(part.shape[:2]) for part in parts.values()}
+    for name, part in parts.items():
+        if part.dim() != 3 or part.shape[2] != inputs[name] or 0 in part.shape or len(lengths) > 1:
+            raise DataError(
+                f"input {name} has shape {list(part.shape)}, allowed: [T, B, {inputs[name]}], T and B at least 1 and "
+                "the same for every input"
+            )
+        _check_numbers(name, part, tables)
+    return torch.cat([part.double() for part in parts.values()], -1)
+
+
+def _tensor(name: str, values) -> torch.Tensor:
+    try:
+        values = np.array(values) if isinstance(values, np.ndarray) else values
+        tensor = torch.as_tensor(values).detach().cpu()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DataError(f"input {name} is no array of numbers ({str(error)[:80]})") from None
+    if tensor.is_complex():
+        raise DataError(f"input {name} is complex, allowed: whole numbers of events")
+    return tensor
+
+
+def _check_numbers(name: str, part: torch.Tensor, tables: Tables) -> None:
+    most = tables.chip.inputs.events_per_step
+    allowed = f"allowed on {tables.chip.label}: whole numbers of events from 0 to {most}"
+    if not bool(torch.isfinite(part).all()):
+        raise DataError(f"input {name} holds NaN or infinity, {allowed}")
+    if part.is_floating_point() and bool((part != part.round()).any()):
+        raise DataError(f"input {name} holds fractions, {allowed}; encode first")
+    low, high = part.min().item(), part.max().item()
+    if low < 0 or high > most:
+        raise DataError(f"input {name} holds {low:g} to {high:g} events a step, {allowed}")

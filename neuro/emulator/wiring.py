@@ -1,0 +1,97 @@
+"""From tables to sums: which source adds how much to which current of which neuron, after how many steps.
+
+Routes and inputs meet synapse words on (chip, core, tag), so a tag that two sources share fires every word with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+
+from neuro.dynamics import Constants, NeuronModel, stack
+from neuro.errors import TableError
+from neuro.tables import Joined, Tables, ill_formed
+
+HEARD = ["chip", "core", "tag"]
+
+
+@dataclass(frozen=True, eq=False)
+class Wiring:
+    """A configuration ready to run: N neurons side by side, C currents, S sources (input channels, then neurons).
+
+    weights: delay in steps -> sparse [C · N, S] in whole grid units. grid: [N] what one unit is worth.
+    """
+
+    model: NeuronModel
+    constants: Constants
+    weights: dict[int, csr_array]
+    grid: np.ndarray
+    currents: int
+    inputs: int
+
+    @property
+    def neurons(self) -> int:
+        return len(self.grid)
+
+    @property
+    def reach(self) -> int:
+        """Steps an event can be on its way."""
+        return max(self.weights, default=0)
+
+
+def wire(tables: Tables) -> Wiring:
+    """Join tables into a network; raises TableError where their numbers refer to nothing."""
+    findings = ill_formed(tables)
+    if findings:
+        raise TableError(f"{findings[0]}; {len(findings)} findings in all, `neuro check` lists them")
+    joined = Joined(tables)
+    neuron = tables.chip.neuron
+    exponents = tables.exponents
+    places = zip(joined.neurons["chip"], joined.neurons["core"], strict=True)
+    return Wiring(
+        model=NeuronModel(neuron.leak, neuron.reset, neuron.refractory, neuron.floor is not None, neuron.adaptation),
+        constants=_constants(joined),
+        weights=_weights(joined),
+        grid=np.array([2.0 ** exponents[place] for place in places]),
+        currents=len(tables.manifest.currents),
+        inputs=joined.inputs,
+    )
+
+
+def _constants(joined: Joined) -> Constants:
+    sets = joined.manifest.parameter_sets
+    place = {entry.id: i for i, entry in enumerate(sets)}
+    one_each = stack([entry.to_set() for entry in sets], [1] * len(sets))
+    of_neuron = torch.from_numpy(np.array(joined.neurons["parameters"].map(place), dtype=np.int64))
+    return Constants(*(column[..., of_neuron].contiguous() for column in one_each))
+
+
+def _weights(joined: Joined) -> dict[int, csr_array]:
+    """Multiply who is heard (event × source) with what is stored (neuron × event), for each pair of delays."""
+    events = joined.words[HEARD].drop_duplicates(ignore_index=True)
+    events = events.assign(event=np.arange(len(events)))
+    words, deliveries = joined.words.merge(events, on=HEARD), joined.deliveries.merge(events, on=HEARD)
+    currents, neurons = len(joined.manifest.currents), len(joined.neurons)
+    sources = joined.inputs + neurons
+    heard = {
+        delay: _sums(rows["event"], rows["source"], np.ones(len(rows)), (len(events), sources))
+        for delay, rows in deliveries.groupby("delay")
+    }
+    stored = {
+        delay: _sums(rows["row"], rows["event"], rows["value"], (currents * neurons, len(events)))
+        for delay, rows in words.assign(row=words["current"] * neurons + words["target"]).groupby("delay")
+    }
+    total: dict[int, csr_array] = {}
+    for route, who in heard.items():
+        for line, what in stored.items():
+            part = what @ who
+            total[route + line] = total[route + line] + part if route + line in total else part
+    return {int(delay): total[delay] for delay in sorted(total) if total[delay].nnz}
+
+
+def _sums(row, column, value, shape: tuple[int, int]) -> csr_array:
+    """Add values up by place; whole numbers, so exact in float64."""
+    return csr_array((np.asarray(value, dtype=np.float64), (np.asarray(row), np.asarray(column))), shape=shape)

@@ -1,0 +1,80 @@
+"""Where training starts: latents drawn or given, and base weights with which neurons use all their words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+
+from neuro.errors import DataError, DescriptionError
+from neuro.nn.bases import BaseWeights
+from neuro.nn.schemes import build_scheme
+from neuro.placement import Plan
+
+
+def first_latent(plan: Plan, name: str, given: Mapping | None, seed: int) -> torch.Tensor:
+    """Make a population's first latent [N, M, C, D]: given by source, or uniform in ± gain · θ · sqrt(3 / heard)."""
+    width = sum(c.stop - c.start for c in plan.columns(name).values())
+    shape = (plan.spec.size_of(name), width, len(plan.currents), len(plan.spec.delay_lines))
+    allowed = plan.allowed(name)
+    mask = torch.ones(shape) if allowed is None else torch.from_numpy(allowed).float()
+    if given is not None:
+        return _given(plan, name, given.get(name, {}), mask) * mask
+    population = plan.spec.populations[name]
+    heard = max(1.0, float(mask.sum() / shape[0]))
+    bound = population.init_gain * population.threshold * math.sqrt(3 / heard)
+    return (torch.rand(shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1) * bound * mask
+
+
+def _given(plan: Plan, name: str, by_source: Mapping, mask: torch.Tensor) -> torch.Tensor:
+    columns = plan.columns(name)
+    result = torch.zeros_like(mask)
+    for source, values in by_source.items():
+        if source not in columns:
+            raise DataError(f"latents name {source} → {name}, which is no projection; allowed: {', '.join(columns)}")
+        values = torch.as_tensor(values, dtype=torch.float32).detach()
+        block = mask[:, columns[source]]
+        if values.shape not in (block.shape[:2], block.shape):
+            raise DataError(
+                f"latents {source} → {name} have shape {list(values.shape)}, allowed: {list(block.shape[:2])} or "
+                f"{list(block.shape)}"
+            )
+        if values.dim() == 2:
+            values = _in_first_word(values, block)
+        result[:, columns[source]] = values
+    return result
+
+
+def _in_first_word(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Put a plain matrix [N, M] into the first word each pair may use."""
+    first = mask.flatten(2).argmax(-1, keepdim=True)
+    return torch.zeros_like(mask).flatten(2).scatter_(2, first, values[..., None]).view_as(mask)
+
+
+def first_bases(plan: Plan, bases: BaseWeights, latents: Mapping[str, torch.Tensor], given: Mapping | None):
+    """Make the first base weights [cores, K]: given by name, or what the schemes suggest for each core's latents."""
+    if given is None:
+        return _suggested(plan, bases, latents)
+    if set(given) != set(bases.names):
+        raise DescriptionError(f"bases name {', '.join(given) or 'none'}, allowed: exactly {', '.join(bases.names)}")
+    if bases.dac is None:
+        for name, value in given.items():
+            for grid in set(bases.grid().tolist()):
+                if value <= 0 or value % grid or value / grid >= 2**bases.bits:
+                    raise DescriptionError(
+                        f"base weight {name} is {value}, allowed: a multiple of {grid} (the grid) below "
+                        f"{grid * 2**bases.bits:g}; fewer slots or a smaller base_max make the grid finer"
+                    )
+    return torch.tensor([[given[name] for name in bases.names]]).expand(len(plan.cores), -1)
+
+
+def _suggested(plan: Plan, bases: BaseWeights, latents: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Mean, over the populations of a core, of the logarithms their schemes suggest."""
+    logs = [[] for _ in plan.cores]
+    for name, latent in latents.items():
+        scheme, cores = build_scheme(plan, name, bases), plan.core_index(name)
+        for core in sorted(set(cores.tolist())):
+            rows = latent.detach()[torch.from_numpy(cores == core)]
+            logs[core].append(torch.as_tensor(scheme.initial_bases(rows)).double().log())
+    return torch.stack([torch.stack(entries).mean(0).exp() for entries in logs])

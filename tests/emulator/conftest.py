@@ -1,0 +1,6 @@
+"""Tests of the emulator share the hand-made configurations of the tables' tests."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tables"))
