@@ -2,7 +2,9 @@
 
 
 class NeuroError(Exception):
-    """Something the user can put right; the command line prints it and exits with status 2."""
+    """Something the user can put right; the command line prints it and exits with `status`."""
+
+    status = 2
 
 
 class DescriptionError(NeuroError):

@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
         app(arguments, standalone_mode=True)
     except NeuroError as error:
         print(f"neuro: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+        raise SystemExit(error.status) from None
     except KeyboardInterrupt:
         print("neuro: stopped", file=sys.stderr)
         raise SystemExit(130) from None

@@ -30,8 +30,8 @@ def _rate(encoder: Encoder, x, ids, seed):
 
 
 def _regular(encoder: Encoder, x, ids, seed):
-    """Evenly spaced spikes, value · max_rate of the steps, each channel with a phase of its own."""
-    return _evenly(x[None] * encoder.max_rate, encoder.steps)
+    """Evenly spaced spikes, value · max_rate of the steps, each sample's channels with random phases."""
+    return _evenly(x * encoder.max_rate, _uniform(seed, ids, 1, x.shape[1])[0], encoder.steps)
 
 
 def _latency(encoder: Encoder, x, ids, seed):
@@ -49,7 +49,8 @@ def _rows(encoder: Encoder, x, ids, seed):
         )
     hold = encoder.steps // encoder.rows
     rows = x.reshape(len(x), encoder.rows, -1).transpose(1, 0, 2)
-    return np.concatenate([_evenly(row[None] * encoder.max_rate, hold) for row in rows])
+    phases = _uniform(seed, ids, encoder.rows, rows.shape[2])
+    return np.concatenate([_evenly(row * encoder.max_rate, p, hold) for row, p in zip(rows, phases, strict=True)])
 
 
 def _events(encoder: Encoder, x, ids, seed):
@@ -59,11 +60,9 @@ def _events(encoder: Encoder, x, ids, seed):
 ENCODERS = {"rate": _rate, "regular": _regular, "latency": _latency, "rows": _rows, "events": _events}
 
 
-def _evenly(rate: np.ndarray, steps: int) -> np.ndarray:
-    """Spike in step k where k·rate + phase passes a whole number; phases spread over the channels."""
-    phase = np.modf(np.arange(rate.shape[-1]) * 0.6180339887498949)[0]
-    k = np.arange(steps + 1)[:, None, None]
-    total = np.floor(k * rate.astype(np.float64) + phase)
+def _evenly(rate: np.ndarray, phase: np.ndarray, steps: int) -> np.ndarray:
+    """Spike in step k where k · rate + phase passes a whole number: [steps, B, n] from [B, n]."""
+    total = np.floor(np.arange(steps + 1)[:, None, None] * rate.astype(np.float64) + phase)
     return np.diff(total, axis=0) > 0
 
 

@@ -25,7 +25,7 @@ class ReplayState(NamedTuple):
 
     neurons: State
     history: torch.Tensor
-    traces: dict[str, torch.Tensor | None]
+    traces: dict[str, torch.Tensor]
 
 
 class Record(NamedTuple):
@@ -47,8 +47,9 @@ def replay(tables: Tables, x, state: ReplayState | None = None, record: Iterable
     events = check_events(tables, x)
     places = places_of(tables)
     names = _check_names(record, places)
-    state = _zero_state(wiring, events.shape[1]) if state is None else _check_state(state, wiring, events.shape[1])
-    readouts, traces = readouts_of(tables), dict(state.traces)
+    readouts = readouts_of(tables)
+    state = _start(state, wiring, events.shape[1])
+    traces = dict(state.traces)
     outputs = {name: [] for name in readouts}
     seen = {name: ([], []) for name in names}
     past = deque(state.history.numpy(), maxlen=wiring.reach + 1)
@@ -58,8 +59,9 @@ def replay(tables: Tables, x, state: ReplayState | None = None, record: Iterable
         z, neurons = step(wiring.model, wiring.constants, neurons, _drive(wiring, past))
         past[-1][wiring.inputs :] = z.T.numpy()
         for name, read in readouts.items():
-            y, traces[name] = read(z, traces.get(name))
+            y, trace = read(z, traces.get(name))
             outputs[name].append(y)
+            traces |= {} if trace is None else {name: trace}
         for name, (spikes, v) in seen.items():
             spikes.append(z[:, places[name]])
             v.append(neurons.v[:, places[name]])
@@ -80,9 +82,25 @@ def _drive(wiring: Wiring, past: deque) -> torch.Tensor:
     return torch.from_numpy(scaled.astype(np.float32)).transpose(1, 2).contiguous()
 
 
-def _zero_state(wiring: Wiring, batch: int) -> ReplayState:
+def _start(state: ReplayState | None, wiring: Wiring, batch: int) -> ReplayState:
+    """Give the state to go on from: silence, or an earlier state if it is of this configuration and batch."""
     silence = torch.zeros(0, wiring.inputs + wiring.neurons, batch, dtype=torch.float64)
-    return ReplayState(State.zero(batch, wiring.neurons, wiring.currents), silence, {})
+    zero = ReplayState(State.zero(batch, wiring.neurons, wiring.currents), silence, {})
+    if state is None:
+        return zero
+    if not isinstance(state, ReplayState):
+        raise DataError(f"state is {type(state).__name__}, allowed: the record.state of an earlier replay")
+    have, allowed = _shapes(state), _shapes(zero)
+    if have != allowed or len(state.history) > wiring.reach:
+        raise DataError(
+            f"state is of other tables or another batch: shapes are {have} over {len(state.history)} steps, allowed: "
+            f"{allowed} over at most {wiring.reach} steps"
+        )
+    return state
+
+
+def _shapes(state: ReplayState) -> list[list[int]]:
+    return [*(list(tensor.shape) for tensor in state.neurons), list(state.history.shape[1:])]
 
 
 def _history(wiring: Wiring, past: deque) -> torch.Tensor:
@@ -96,19 +114,3 @@ def _check_names(record: Iterable[str], places: dict[str, slice]) -> tuple[str, 
         if name not in places:
             raise DataError(f"record names {name!r}, allowed: {', '.join(places)}")
     return names
-
-
-def _check_state(state: ReplayState, wiring: Wiring, batch: int) -> ReplayState:
-    wanted = _zero_state(wiring, batch)
-    if not isinstance(state, ReplayState):
-        raise DataError(f"state is {type(state).__name__}, allowed: the record.state of an earlier replay")
-    have = {**state.neurons._asdict(), "history": state.history}
-    allowed = {**wanted.neurons._asdict(), "history": wanted.history}
-    for name, tensor in have.items():
-        first = 1 if name == "history" else 0
-        if tensor.shape[first:] != allowed[name].shape[first:] or len(state.history) > wiring.reach:
-            raise DataError(
-                f"state: {name} has shape {list(tensor.shape)}, allowed: {list(allowed[name].shape)}; it is of other "
-                "tables or another batch"
-            )
-    return state

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import torch
 
-from neuro.data import encode, load_dataset
+from neuro.data import Dataset, encode, load_dataset
 from neuro.descriptor import Chip, load_chip
-from neuro.errors import RunError
+from neuro.errors import DataError, RunError
 from neuro.evaluation import measure
 from neuro.losses import logits, regularisers, task_loss
-from neuro.nn import build
+from neuro.nn import Network, build
 from neuro.runs import (
     Run,
     create_run,
@@ -45,12 +45,14 @@ class Position:
     seen: int = 0
     rate: float = 0.0
     best_accuracy: float = -1.0
-    best_loss: float = float("inf")
+    best_loss: float = 0.0
     seconds: float = 0.0
 
 
 class Interrupted(RunError):
     """Training was stopped by the user and saved."""
+
+    status = 130
 
 
 def train(
@@ -72,10 +74,26 @@ def train(
     chip = load_chip(chip) if isinstance(chip, str) else chip
     if epochs is not None:
         task = task.model_copy(update={"training": task.training.model_copy(update={"epochs": epochs})})
+    data, network = _checked_data(task), build(task, chip, seed)  # before anything is written
     folder = Path(out)
     run = _resumed(folder, task, chip, seed) if resume else create_run(folder, task, chip, seed, _versions())
     with progress or progress_for("auto") as shown:
-        return _Trainer(run, shown).run_to_end(resume)
+        return _Trainer(run, data, network, shown).run_to_end(resume)
+
+
+def _checked_data(task: Task) -> Dataset:
+    """Load a task's data and hold its shape against the task's inputs and classes."""
+    data = load_dataset(task.data)
+    first = data.train.x[:1]
+    made = encode(task.encoder, first, data.train.ids[:1], 0).shape[2]
+    (name, wanted), *_ = task.inputs.items()
+    if made != wanted:
+        raise DataError(f"inputs.{name} is {wanted}, but {task.data.dataset} encoded as {task.encoder.kind} has {made}")
+    (name, output), *_ = task.outputs.items()
+    classes = output.classes or task.populations[output.population].size
+    if data.classes > classes:
+        raise DataError(f"outputs.{name} has {classes} classes, but {task.data.dataset} has {data.classes}")
+    return data
 
 
 def _versions() -> dict:
@@ -97,11 +115,9 @@ def _resumed(folder: Path, task: Task, chip: Chip, seed: int) -> Run:
 
 
 class _Trainer:
-    def __init__(self, run: Run, progress: Progress):
-        self.run, self.progress = run, progress
+    def __init__(self, run: Run, data: Dataset, network: Network, progress: Progress):
+        self.run, self.data, self.network, self.progress = run, data, network, progress
         self.task, self.recipe = run.task, run.task.training
-        self.data = load_dataset(self.task.data)
-        self.network = build(self.task, run.chip, run.seed)
         self.optimizer = make_optimizer(self.network, self.recipe)
         self.at = Position()
         self.per_epoch = len(batches(len(self.data.train), self.recipe.batch, run.seed, 0))

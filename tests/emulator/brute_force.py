@@ -1,4 +1,4 @@
-"""A chip in plain loops: every spike walks its routes, and every word of every core it reaches is searched for its tag."""
+"""A chip in plain loops: a spike walks its routes, and every word of every core it reaches is searched for its tag."""
 
 from __future__ import annotations
 

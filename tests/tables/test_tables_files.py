@@ -1,4 +1,4 @@
-"""Folders of tables: written whole or not at all, read back to the byte, and nothing damaged taken for a configuration."""
+"""Folders of tables: written whole or not at all, read back to the byte, and refused where they were damaged."""
 
 import json
 import os
