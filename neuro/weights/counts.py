@@ -183,8 +183,7 @@ def _broken(scheme: CountScheme, counts: np.ndarray, allowed) -> list[violation.
     if counts.shape[2] != len(types):
         return [violation.Violation(violation.EVERY_ROW, "types in the code", counts.shape[2], len(types))]
     found = violation.out_of_range(counts, 0, np.iinfo(np.int32).max, ("column", "type", "line"))
-    used = counts.astype(np.int64).clip(min=0).reshape(len(counts), -1)
-    found += violation.over_budget(used.sum(axis=1), scheme.slots)
+    found += violation.over_budget(counts.astype(np.int64).clip(min=0), scheme.slots)
     connected = []
     for current in sorted(set(scheme.currents)):
         signs = [counts[:, :, k] != 0 for k, (c, _) in enumerate(types) if c == current]

@@ -108,7 +108,7 @@ class LevelScheme:
         count, used = len(self.levels), indices != -1
         found = violation.out_of_range(indices, -1, (count if self.sign == "free" else 2 * count) - 1)
         if self.slots is not None:
-            found += violation.over_budget(used.reshape(len(used), -1).sum(axis=1), self.slots)
+            found += violation.over_budget(used, self.slots)
         if self.sign != "free":
             plus, minus = (indices >= 0) & (indices < count), indices >= count
             found += violation.mixed_signs(plus, minus, self.sign == "source", self.groups)

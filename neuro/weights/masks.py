@@ -88,7 +88,7 @@ class MaskScheme:
         largest = 2 ** self.base_currents.shape[-1] - 1
         used = masks != 0
         found = violation.out_of_range(masks, -largest, largest)
-        found += violation.over_budget(used.reshape(len(used), -1).sum(axis=1), self.slots)
+        found += violation.over_budget(used, self.slots)
         return found + violation.not_allowed(used, allowed)
 
     def base_gradient(self, code: torch.Tensor, grad_weight: torch.Tensor) -> torch.Tensor:

@@ -51,10 +51,10 @@ def out_of_range(codes: np.ndarray, low: int, high: int, names=("column", "curre
     ]
 
 
-def over_budget(used: np.ndarray, slots) -> list[Violation]:
-    """Find rows [N] that use more words than they have slots (one int, or [N])."""
-    limits = slots if isinstance(slots, int) else as_array(slots)
-    limits = np.broadcast_to(np.asarray(limits), used.shape)
+def over_budget(words: np.ndarray, slots) -> list[Violation]:
+    """Find rows of words [N, M, …] (counts, or bool) with more words than slots (one int, or [N])."""
+    used = words.sum(axis=tuple(range(1, words.ndim)))
+    limits = np.broadcast_to(slots if isinstance(slots, int) else as_array(slots), used.shape)
     rows = np.flatnonzero(used > limits)
     return [Violation(int(row), "words in use", int(used[row]), f"{int(limits[row])} slots") for row in rows]
 

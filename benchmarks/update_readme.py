@@ -1,0 +1,61 @@
+"""Write the README's figures from the committed results, between its two markers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+HERE = Path(__file__).parent
+START, END = "<!-- figures:", "<!-- end of figures -->"
+
+
+def result(name: str) -> dict | None:
+    path = HERE / "results" / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def accuracy_row(task: str, chip: str) -> str:
+    """One line of the accuracy table; "not run" where there is no result."""
+    found = result(f"{task}_{chip}".replace("-", "_"))
+    if found is None:
+        return f"| {task} on {chip} | not run | | | |"
+    compared = sum(row["spikes_compared"] for row in found["rows"])
+    differ = sum(row["spikes_differ"] for row in found["rows"])
+    sd = f" ± {found['test_accuracy_sd']:.1%}" if found["test_accuracy_sd"] is not None else ""
+    slots = sum(row["slots_mean"] for row in found["rows"]) / len(found["rows"])
+    return (
+        f"| {task} on {chip} | {found['test_accuracy_mean']:.1%}{sd} ({found['seeds']} seeds) | {slots:.1f} | "
+        f"{differ} of {compared:,} | {sum(row['limits_exceeded'] for row in found['rows'])} |"
+    )
+
+
+def text() -> str:
+    rows = [accuracy_row(t, c) for t in ("digits", "digits-recurrent") for c in ("dynapse1", "dynapse2", "binary-core")]
+    lines = [
+        "| task and chip | test accuracy, mean ± sd | slots a neuron | spikes that differ in replay | limits exceeded |",
+        "|---|---|---|---|---|",
+        *rows,
+        "",
+    ]
+    speed = result("training_step")
+    if speed:
+        r, about = speed["ratios"], speed["circumstances"]
+        lines.append(
+            f"One training step of `digits-recurrent` takes {speed['times']['neuro']['median_ms']:.0f} ms here, "
+            f"{r['norse / neuro']:.1f} × that in norse and {r['snntorch / neuro']:.1f} × in snnTorch; the projection is "
+            f"{r['projection share of a step']:.0%} of it ({about['cpu']}, {about['threads']} threads, torch "
+            f"{about['versions']['torch']}; batch {speed['batch']}, {speed['steps']} steps)."
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    path = HERE.parent / "README.md"
+    before, rest = path.read_text().split(START, 1)
+    comment, rest = rest.split("\n", 1)
+    _, after = rest.split(END, 1)
+    path.write_text(f"{before}{START}{comment}\n{text()}\n{END}{after}")
+
+
+if __name__ == "__main__":
+    main()
