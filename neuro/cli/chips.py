@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import textwrap
 from typing import Annotated
 
 import typer
@@ -45,7 +47,10 @@ def _page(chip):
     from neuro.descriptor import describe
 
     yield f"{chip.label}: {chip.title}"
+    width = max(60, min(shutil.get_terminal_size().columns, 120))
     for section, rows in describe(chip):
         yield f"\n{section}"
-        for row in rows:
-            yield "  " + "  ".join(str(part) for part in row)
+        for key, value, source in rows:
+            yield textwrap.fill(value, width, initial_indent=f"  {key:28} ", subsequent_indent=" " * 31)
+            if source:
+                yield textwrap.fill(source, width, initial_indent=" " * 6, subsequent_indent=" " * 6)

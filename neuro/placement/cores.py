@@ -94,7 +94,7 @@ def _refuse(name: str, size: int, left: int, spec: NetworkSpec, chip: Chip, shar
     total = chip.chips * chip.cores.per_chip
     raise FitError(
         f"neurons: {left} of the {size} neurons of population {name} found no core; {chip.label} has {total} cores of "
-        f"{chip.cores.neurons} neurons, each with one set of constants"
+        f"{chip.cores.neurons} neurons"
         + ("" if shared else " and, here, one population")
         + f"; make populations smaller by {left} neurons, or give them equal constants so that they can share cores"
     )

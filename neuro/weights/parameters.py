@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from copy import copy
+from dataclasses import fields
 
 import torch
 
@@ -56,9 +57,12 @@ def typical_slots(slots: int | torch.Tensor) -> int:
 
 
 def moved(scheme, device):
-    """Copy a scheme with all its tensors on another device."""
-    values = {f.name: getattr(scheme, f.name) for f in fields(scheme) if f.init}
-    return replace(scheme, **{k: v.to(device) for k, v in values.items() if isinstance(v, torch.Tensor)})
+    """Copy a scheme with all its tensors on another device; what was checked once is not checked again."""
+    other = copy(scheme)
+    for field in fields(scheme):
+        if isinstance(value := getattr(scheme, field.name), torch.Tensor):
+            object.__setattr__(other, field.name, value.to(device))
+    return other
 
 
 def typical_mean(size: torch.Tensor, share: int) -> torch.Tensor:
