@@ -107,6 +107,12 @@ class BaseWeights(nn.Module):
         return int(coarse), int(fine), float(current)
 
 
+def rows_of(values: torch.Tensor, cores: torch.Tensor) -> torch.Tensor:
+    """Base weights for each row: [K] where all rows share a core, else [N, K]."""
+    first = cores[0]
+    return values[first] if bool((cores == first).all()) else values[cores]
+
+
 def _dac(chip: Chip) -> np.ndarray | None:
     if chip.weights.dac is None:
         return None

@@ -73,8 +73,8 @@ def _suggested(plan: Plan, bases: BaseWeights, latents: Mapping[str, torch.Tenso
     """Mean, over the populations of a core, of the logarithms their schemes suggest."""
     logs = [[] for _ in plan.cores]
     for name, latent in latents.items():
-        scheme, cores = build_scheme(plan, name, bases), plan.core_index(name)
+        cores = plan.core_index(name)
         for core in sorted(set(cores.tolist())):
-            rows = latent.detach()[torch.from_numpy(cores == core)]
-            logs[core].append(torch.as_tensor(scheme.initial_bases(rows)).double().log())
+            scheme = build_scheme(plan, name, bases, cores == core)
+            logs[core].append(scheme.initial_bases(latent.detach()[torch.from_numpy(cores == core)]).double().log())
     return torch.stack([torch.stack(entries).mean(0).exp() for entries in logs])

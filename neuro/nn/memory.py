@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from neuro.errors import FeasibilityError
-from neuro.nn.bases import BaseWeights
+from neuro.nn.bases import BaseWeights, rows_of
 from neuro.nn.checksum import UNPROJECTED, checksum
 
 
@@ -72,12 +72,6 @@ class SynapseMemory(nn.Module):
         if self.code is not None:
             self.scheme = self.scheme.to(self.code.device)
         return result
-
-
-def rows_of(values: torch.Tensor, cores: torch.Tensor) -> torch.Tensor:
-    """Base weights for each row: [K] where all rows share a core, else [N, K]."""
-    first = cores[0]
-    return values[first] if bool((cores == first).all()) else values[cores]
 
 
 class _StraightThrough(torch.autograd.Function):

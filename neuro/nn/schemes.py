@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from neuro import weights
-from neuro.nn.bases import BaseWeights, grid_bits
+from neuro.nn.bases import BaseWeights, grid_bits, rows_of
 from neuro.placement import Plan
 
 
@@ -42,14 +42,12 @@ def row_units(plan: Plan) -> float:
     return slots(plan) * per_word
 
 
-def build_scheme(plan: Plan, population: str, bases: BaseWeights | None):
-    """Make the scheme of one population's synapse memory, with its cores' present base weights."""
+def build_scheme(plan: Plan, population: str, bases: BaseWeights | None, rows=slice(None)):
+    """Make the scheme of one population's synapse memory (or of some rows), with its cores' present base weights."""
     w = plan.chip.weights
     if bases is None:
         return weights.FloatScheme()
-    cores = torch.from_numpy(plan.core_index(population))
-    from neuro.nn.memory import rows_of
-
+    cores = torch.from_numpy(plan.core_index(population)[rows])
     values = rows_of(bases.values(), cores)
     if w.kind == "counts":
         names = base_names(plan)

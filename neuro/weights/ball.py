@@ -28,20 +28,22 @@ def into_ball(size: torch.Tensor, unit: torch.Tensor, budget: torch.Tensor | Non
 
 
 def _on_the_face(words: torch.Tensor, rate: torch.Tensor, budget: torch.Tensor, each: float) -> torch.Tensor:
-    """Solve Σ clip(words − τ · rate, 0, each) = S for τ: Newton inside a shrinking bracket, then halving.
+    """Solve Σ clip(words − τ · rate, 0, each) = S for the multiplier τ of the budget: Newton, bracketed, then halving.
 
-    Source: the optimality conditions of the Euclidean projection; τ is the multiplier of the budget.
+    Solved for δ = top − τ, top the τ at which the last entry vanishes: near it huge sizes would lose all their digits.
     """
-    low, high = torch.zeros_like(words[:, 0]), (words / rate).amax(1)
-    tau = low
+    top = (words / rate).amax(1)
+    gap = (top[:, None] * rate - words).clamp_(min=0)
+    low, high = torch.zeros_like(top), top
+    delta = top
     for turn in range(TURNS):
-        point = torch.addcmul(words, rate, tau[:, None], value=-1).clamp_(0, each)
+        point = torch.addcmul(gap, rate, delta[:, None], value=-1).neg_().clamp_(0, each)
         excess = fold_sum(point) - budget
         far = excess.abs() > TOLERANCE * budget
         if not far.any():
             break
-        low, high = torch.where(excess > 0, tau, low), torch.where(excess > 0, high, tau)
-        newton = tau + excess / fold_sum(rate * ((point > 0) & (point < each)))
+        low, high = torch.where(excess > 0, low, delta), torch.where(excess > 0, delta, high)
+        newton = delta - excess / fold_sum(rate * ((point > 0) & (point < each)))
         safe = (newton > low) & (newton < high) & (turn < NEWTON_TURNS)
-        tau = torch.where(far, torch.where(safe, newton, low + (high - low) / 2), tau)
+        delta = torch.where(far, torch.where(safe, newton, low + (high - low) / 2), delta)
     return point

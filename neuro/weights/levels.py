@@ -121,10 +121,10 @@ class LevelScheme:
         return fold_sum(slope * grad_weight.flatten(1))[:, None].to(grad_weight.dtype)
 
     def initial_bases(self, latent: torch.Tensor) -> torch.Tensor:
-        """Suggest the scale [1] of least squared error over the `slots` largest |w| of each row; 1 for latents of 0.
+        """Suggest the scale [1] of least squared error over the `slots` largest |w| of each row.
 
         Starts with the largest level on the largest |w| of a typical (median) row, then alternates between nearest
-        levels and least squares.
+        levels and least squares. Latents of 0 give a largest level of 1.
         """
         target = finite(latent).to(torch.float64).flatten(1)
         kept = target.shape[1] if self.slots is None else min(typical_slots(self.slots), target.shape[1])

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from neuro.errors import DescriptionError, FeasibilityError
 from neuro.weights import CountScheme
 
-settings.register_profile("weights", deadline=None, max_examples=60)
-settings.load_profile("weights")
+CHECKED = settings(deadline=None, max_examples=60)
 
 EIGHTHS = st.integers(-24, 24).map(lambda n: n / 8)
 FLOATS = st.floats(-8, 8, width=32)
 ANY = st.one_of(EIGHTHS, FLOATS, st.sampled_from([0.0, 1e30, -1e30, 1e-40, -1e-45, 3e38, 2.0**60, 1e17, -1e17 - 64]))
+
+TYPES = [((1,), (0,)), ((1, -1), (0, 0)), ((-1, 1, 1), (0, 0, 1)), ((1, 1, -1, -1), (1, 0, 1, 0))]  # signs, currents
 
 
 @st.composite
@@ -52,6 +53,7 @@ def greedy(scheme, latent, allowed=None):
     return oracle.greedy_counts(latent, scheme.bases, scheme.signs, scheme.slots, list(scheme.currents), allowed)
 
 
+@CHECKED
 @given(cases())
 def test_takes_the_best_words_in_order(case):
     scheme, latent, allowed = case
@@ -62,6 +64,7 @@ def test_takes_the_best_words_in_order(case):
     assert (scheme.slots_used(code) <= torch.as_tensor(scheme.slots)).all()
 
 
+@CHECKED
 @given(cases(values=EIGHTHS, base_values=(0.25, 0.5, 1.0, 2.0), widest=3))
 def test_no_feasible_point_is_nearer(case):
     scheme, latent, allowed = case
@@ -89,6 +92,7 @@ def _tail(scheme, latent):
     return max(scheme.currents) + 1, latent.shape[3] if latent.dim() == 4 else 1
 
 
+@CHECKED
 @given(cases(values=FLOATS, widest=12), st.integers(0, 2**31))
 def test_projection_is_idempotent_and_nearest_among_random_points(case, seed):
     scheme, latent, allowed = case
@@ -99,6 +103,7 @@ def test_projection_is_idempotent_and_nearest_among_random_points(case, seed):
     assert (oracle.squared_distance(weight, latent) <= oracle.squared_distance(other, latent) + 1e-6).all()
 
 
+@CHECKED
 @given(cases(values=FLOATS))
 def test_mirror_images_project_alike(case):
     scheme, latent, _ = case
@@ -256,6 +261,7 @@ def test_new_bases_and_devices_leave_the_rest():
     assert scheme.to("meta").slots.device.type == "meta" and scheme.to("cpu").bases.tolist() == [0.1, 0.2]
 
 
+@CHECKED
 @given(cases(values=EIGHTHS, base_values=(0.25, 0.5, 1.0)))
 def test_base_gradient_is_the_slope_of_the_decoded_weights(case):
     scheme, latent, allowed = case

@@ -64,7 +64,7 @@ def ball_points(entries, budget):
 def nearest_value(values, target):
     """Return (value, name) of the nearest value; at equal distance nearer to 0, then the smaller name. All exact."""
     return min(
-        ((Fraction(float(v)), name) for name, v in values),
+        ((Fraction(float(v)), name) for v, name in values),
         key=lambda pair: (abs(Fraction(float(target)) - pair[0]), abs(pair[0]), pair[1]),
     )
 

@@ -1,0 +1,96 @@
+"""A run folder: the resolved task and chip, metrics, checkpoints, pictures; everything needed to go on or look back.
+
+run.json            format, seed, versions
+task.json chip.json as resolved, overrides included
+metrics.jsonl       one line an epoch
+last.json last-*.safetensors    where training stands
+best.json best-*.safetensors    the network that was best on validation
+curves.png
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from neuro.descriptor import Chip, chip_from_json, chip_to_json
+from neuro.errors import RunError
+from neuro.runs.checkpoint import load_checkpoint
+from neuro.runs.files import read_text, write_atomically
+from neuro.task import Task, task_from_json, task_to_json
+
+FORMAT, VERSION = "neuro-run", 1
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A training that was done, or is under way, in a folder."""
+
+    folder: Path
+    task: Task
+    chip: Chip
+    seed: int
+
+    @cached_property
+    def network(self):
+        """The network that was best on the validation part."""
+        from neuro.nn import build
+
+        tensors, _ = load_checkpoint(self.folder, "best")
+        network = build(self.task, self.chip, self.seed)
+        try:
+            network.load_state_dict(tensors)
+        except RuntimeError as error:
+            raise RunError(f"{self.folder}: the best checkpoint is of another network ({error})") from None
+        return network.eval()
+
+    @cached_property
+    def facts(self) -> dict:
+        """What is known of the best checkpoint: epoch, validation loss and accuracy."""
+        return load_checkpoint(self.folder, "best")[1]
+
+    @property
+    def metrics(self) -> list[dict]:
+        """One entry an epoch."""
+        path = self.folder / "metrics.jsonl"
+        if not path.exists():
+            return []
+        try:
+            return [json.loads(line) for line in read_text(path, "there are no metrics").splitlines()]
+        except ValueError as error:
+            raise RunError(f"{path} is damaged ({error}); restore it, or train again") from None
+
+
+def create_run(folder: Path, task: Task, chip: Chip, seed: int, facts: dict) -> Run:
+    """Start a run in a new or empty folder."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RunError(
+            f"{folder} is there already; give another --out, go on with --resume, or remove it (nothing was changed)"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{folder} cannot be made: {error.strerror}") from None
+    write_atomically(folder / "task.json", task_to_json(task))
+    write_atomically(folder / "chip.json", chip_to_json(chip))
+    about = {"format": FORMAT, "version": VERSION, "seed": seed, **facts}
+    write_atomically(folder / "run.json", json.dumps(about, indent=1))
+    return Run(folder, task, chip, seed)
+
+
+def load_run(folder: str | Path) -> Run:
+    """Read a run folder; RunError where it is none or damaged."""
+    folder = Path(folder)
+    text = read_text(folder / "run.json", f"{folder} is no run folder; make one with `neuro train … --out {folder}`")
+    try:
+        about = json.loads(text)
+        kind, version, seed = about["format"], about["version"], int(about["seed"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{folder / 'run.json'} is damaged ({error})") from None
+    if (kind, version) != (FORMAT, VERSION):
+        raise RunError(f"{folder / 'run.json'} says {kind} {version}, allowed: {FORMAT} {VERSION}")
+    task = task_from_json(read_text(folder / "task.json", "the task is unknown"), str(folder / "task.json"))
+    chip = chip_from_json(read_text(folder / "chip.json", "the chip is unknown"), str(folder / "chip.json"))
+    return Run(folder, task, chip, seed)
