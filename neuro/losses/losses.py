@@ -12,15 +12,22 @@ from neuro.task import Loss
 def logits(loss: Loss, outputs: torch.Tensor) -> torch.Tensor:
     """Turn outputs [T, B, classes] into class scores [B, classes] (or [T, B, classes] where each step is labelled).
 
-    spike_count: the sum over time. trace_mean: the mean over time.
+    spike_count, mse_count: the sum over time. trace_mean: the mean over time.
     """
     if loss.kind == "per_step":
         return outputs
-    return outputs.sum(0) if loss.kind == "spike_count" else outputs.mean(0)
+    return outputs.mean(0) if loss.kind == "trace_mean" else outputs.sum(0)
 
 
 def task_loss(loss: Loss, outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy of labels [B] (or [T, B], −1 = unlabelled) under softmax(scale · scores)."""
+    """The task's loss for labels [B], or [T, B] where each step is labelled (−1 = unlabelled).
+
+    Cross-entropy under softmax(scale · scores); mse_count as snnTorch defines it.
+    """
+    if loss.kind == "mse_count":
+        from snntorch.functional import mse_count_loss
+
+        return mse_count_loss(loss.correct_rate, loss.incorrect_rate)(outputs, labels)
     scores = logits(loss, outputs) * loss.scale
     return functional.cross_entropy(scores.flatten(0, -2), labels.flatten(), ignore_index=-1)
 

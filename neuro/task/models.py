@@ -37,10 +37,16 @@ class Encoder(Part):
 
 
 class Loss(Part):
-    """Cross-entropy on the read-out, with regularisers on firing rates and membrane values."""
+    """What training lowers, with regularisers on firing rates and membrane values.
 
-    kind: Literal["spike_count", "trace_mean", "per_step"] = "spike_count"
+    spike_count, trace_mean, per_step: cross-entropy on the read-out's sum or mean over time, or at every step.
+    mse_count: squared distance of the read-out's sums from wanted ones (snnTorch's `mse_count_loss`).
+    """
+
+    kind: Literal["spike_count", "trace_mean", "per_step", "mse_count"] = "spike_count"
     scale: Rate = Field(1.0, description="what the read-out is multiplied with before the softmax")
+    correct_rate: Annotated[float, Field(ge=0)] = Field(1.0, description="mse_count: wanted of the true class a step")
+    incorrect_rate: Annotated[float, Field(ge=0)] = Field(0.0, description="mse_count: wanted of the others a step")
     rate_target: Annotated[float, Field(ge=0, le=1)] = Field(0.05, description="wanted spikes per neuron and step")
     rate_weight: Annotated[float, Field(ge=0)] = 0.0
     voltage_weight: Annotated[float, Field(ge=0)] = Field(0.0, description="on (v/θ)² beyond ±1")

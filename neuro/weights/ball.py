@@ -7,7 +7,7 @@ import torch
 from neuro.weights.latents import fold_sum
 
 TOLERANCE = 1e-12
-NEWTON_TURNS, TURNS = 20, 120
+NEWTON_TURNS, TURNS = 30, 240
 
 
 def into_ball(size: torch.Tensor, unit: torch.Tensor, budget: torch.Tensor | None, each: float) -> torch.Tensor:
@@ -34,16 +34,20 @@ def _on_the_face(words: torch.Tensor, rate: torch.Tensor, budget: torch.Tensor, 
     """
     top = (words / rate).amax(1)
     gap = (top[:, None] * rate - words).clamp_(min=0)
-    low, high = torch.zeros_like(top), top
-    delta = top
+    low, high, delta = torch.zeros_like(top), top, top
     for turn in range(TURNS):
-        point = torch.addcmul(gap, rate, delta[:, None], value=-1).neg_().clamp_(0, each)
+        point = _clipped(gap, rate, delta, each)
         excess = fold_sum(point) - budget
         far = excess.abs() > TOLERANCE * budget
         if not far.any():
-            break
+            return point
         low, high = torch.where(excess > 0, low, delta), torch.where(excess > 0, delta, high)
-        newton = delta - excess / fold_sum(rate * ((point > 0) & (point < each)))
+        free = (point > 0) & (point < each)
+        newton = (budget - fold_sum(point.masked_fill_(free, 0.0)) + fold_sum(gap * free)) / fold_sum(rate * free)
         safe = (newton > low) & (newton < high) & (turn < NEWTON_TURNS)
         delta = torch.where(far, torch.where(safe, newton, low + (high - low) / 2), delta)
-    return point
+    return _clipped(gap, rate, low, each)
+
+
+def _clipped(gap: torch.Tensor, rate: torch.Tensor, delta: torch.Tensor, each: float) -> torch.Tensor:
+    return (rate * delta[:, None]).sub_(gap).clamp_(0, each)

@@ -70,7 +70,7 @@ def assert_same(network, x):
     outputs, record = network(x, record=names)
     spikes, v = simulate(network, {n: s.numpy() for n, s in x.items()})
     for name in names:
-        assert np.array_equal(record.spikes[name].numpy(), spikes[name]), name
+        assert np.array_equal(record.spikes[name].detach().numpy(), spikes[name]), name
         assert np.array_equal(record.v[name].detach().numpy(), v[name]), name
     return spikes
 
@@ -180,7 +180,7 @@ def test_spiking_and_linear_outputs(make, events):
     votes = torch.stack([z[..., 2 * c] + z[..., 2 * c + 1] for c in range(3)], -1)
     assert torch.equal(y["votes"], votes) and torch.equal(y["neurons"], z)
     readout, trace, wanted = network.readouts["line"], 0.0, []
-    for spikes in record.spikes["hidden"].double().numpy():
+    for spikes in record.spikes["hidden"].detach().double().numpy():
         trace = float(np.float32(np.exp(-0.001 / 0.01))) * trace + spikes
         wanted.append(trace @ readout.weight.detach().double().numpy().T + readout.bias.detach().double().numpy())
     np.testing.assert_allclose(y["line"].detach().numpy(), np.stack(wanted), rtol=1e-5, atol=1e-6)

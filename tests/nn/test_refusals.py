@@ -145,9 +145,11 @@ def test_projecting_twice_changes_nothing(make, chip):
 @pytest.mark.parametrize("chip", CHIPS)
 def test_state_copies_and_pickles_are_the_same_network(make, events, chip):
     fields = {"outputs": {"y": {"population": "out", "readout": "linear", "classes": 2, "tau_out_s": 0.01}}}
+    fields |= {"inputs": {"x": 12}}
     network = make(chip, seed=1, **fields)
     x = events(network, steps=15)
-    wanted = network(x)[0]
+    wanted, record = network(x, record="out")
+    assert record.spikes["out"].any()
     other = make(chip, seed=2, **fields)
     assert not torch.equal(other(x)[0], wanted)
     other.load_state_dict(network.state_dict())

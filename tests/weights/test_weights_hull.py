@@ -96,3 +96,9 @@ def test_wide_rows_of_any_size_end_on_the_face(size):
         words = scheme.hull(latent).double().sum(1) / unit
         assert (words <= 64 * (1 + 1e-6)).all() and (size < 1 or (words >= 63.99).all())
     assert (CountScheme([0.5], [1], torch.tensor([0, 1, 2, 0])).hull(latent)[[0, 3]] == 0).all()
+
+
+def test_sizes_whose_digits_are_lost_stay_inside():
+    latent = torch.tensor([[3.4e38] * 5 + [3e38] * 20 + [1.0] * 5])
+    pulled = MaskScheme([0.5], 15).hull(latent)
+    assert 0.5 * 5 <= pulled.sum() <= 0.5 * 15 * (1 + 1e-6)

@@ -1,0 +1,46 @@
+"""One thread for small networks, and a trained run that tests share."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def shared_run(tmp_path_factory):
+    """A finished run of the tiny task on DYNAP-SE1; tests that change it copy it first."""
+    import neuro
+    from tiny_task import TINY
+
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("shared")
+    (folder / "tiny.yaml").write_text(TINY)
+    neuro.train(str(folder / "tiny.yaml"), "dynapse1", folder / "run", progress=_quiet())
+    return folder / "run"
+
+
+def _quiet():
+    from neuro.training.progress import progress_for
+
+    return progress_for("quiet")
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """The tiny task's file."""
+    from tiny_task import TINY
+
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY)
+    return path
