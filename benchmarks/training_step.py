@@ -36,7 +36,7 @@ def neuro_step(task, chip: str):
         loss.backward()
         optimizer.step()
 
-    return step, lambda: network.project(bases=False)
+    return step, network.project_codes
 
 
 def norse_step(task):

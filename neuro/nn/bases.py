@@ -46,6 +46,17 @@ class BaseWeights(nn.Module):
         self.stamp: int | None = None
         self.dac = _dac(chip)
         self.unit_a = chip.weights.weight_unit_a
+        self._refuse_unreachable(chip, thetas)
+
+    def _refuse_unreachable(self, chip: Chip, thetas: list[float]) -> None:
+        for core, theta in enumerate(thetas):
+            allowed = self.realisable(core)
+            if allowed is not None and not len(allowed):
+                raise DescriptionError(
+                    f"threshold {theta:g}: no code of the bias DAC of {chip.label} gives a base weight between "
+                    f"{float(self.grid()[core]):g} and {chip.weights.base_max * theta:g}; allowed: thresholds near 1, or "
+                    "another weights.weight_unit_a"
+                )
 
     def realisable(self, core: int) -> np.ndarray | None:
         """The values of one core, ascending, in units of its grid; None where every whole number is one."""

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from neuro.errors import NeuroError
-from neuro.nn.checksum import UNPROJECTED, checksum
-from neuro.nn.memory import SynapseMemory
+from neuro.errors import FeasibilityError, NeuroError
+from neuro.nn.checksum import checksum
+from neuro.nn.memory import NOT_ITS_CODE, SynapseMemory, codes_that_differ
 
 
 def constrain(module: nn.Module, schemes: Mapping[str, object]) -> Constrained:
@@ -26,6 +26,13 @@ def constrain(module: nn.Module, schemes: Mapping[str, object]) -> Constrained:
             raise NeuroError(f"{name!r} is no parameter of {type(module).__name__}, allowed: {', '.join(names)}")
         if names[name].dim() < 2:
             raise NeuroError(f"{name!r} has shape {list(names[name].shape)}, allowed: at least [out, in]")
+        tied = [n for n, p in module.named_parameters(remove_duplicate=False) if p is names[name]]
+        owner = module.get_submodule(name.rpartition(".")[0])
+        tied = [n for n in tied if module.get_submodule(n.rpartition(".")[0]) is not owner]
+        if tied:
+            raise NeuroError(
+                f"{name!r} is also {tied[0]!r} (tied weights); untie them, one code cannot stand in two places"
+            )
     return Constrained(copy.deepcopy(module), schemes)
 
 
@@ -59,19 +66,30 @@ class Constrained(nn.Module):
         """Parameters for an optimizer; base weights are fixed, so there is one group."""
         return [{"params": list(self.parameters()), "lr": lr}]
 
-    def project(self, bases: bool = True) -> None:
+    def project(self) -> None:
+        """Bring every code to the nearest point its scheme can hold."""
+        self.project_codes()
+
+    def project_bases(self) -> None:
+        """Do nothing: the base weights of schemes stay as given."""
+
+    def project_codes(self) -> None:
         """Bring every code to the nearest point its scheme can hold."""
         for _, latent, memory in self.synapses():
             memory.project(latent)
 
     def violations(self) -> list[str]:
         """Every limit the present codes break, as text; empty after every step."""
-        found = []
-        for name, latent, memory in self.synapses():
-            if memory.moved(latent):
-                found.append(f"{name}: {UNPROJECTED}")
-            found += [f"{name}, {v}" for v in memory.scheme.violations(memory.code)]
-        return found
+        return [f"{name}, {v}" for name, latent, memory in self.synapses() for v in memory.violations(latent)]
+
+    def load_state_dict(self, state: Mapping[str, torch.Tensor], strict: bool = True, assign: bool = False):
+        """Load a constrained module's tensors and project again; refuses codes that are not what the latents give."""
+        result = super().load_state_dict(state, strict, assign)
+        self.project()
+        wrong = codes_that_differ(self.state_dict(), state)
+        if wrong:
+            raise FeasibilityError(f"{wrong[0]} {NOT_ITS_CODE}")
+        return result
 
 
 class _RowMemory(SynapseMemory):

@@ -9,6 +9,8 @@ from neuro.errors import FeasibilityError
 from neuro.nn.bases import BaseWeights, rows_of
 from neuro.nn.checksum import UNPROJECTED, checksum
 
+NOT_ITS_CODE = "is not what its latent gives: this state was edited, or is of another chip; load one `state_dict` gave"
+
 
 class SynapseMemory(nn.Module):
     """Hold the codes of one latent tensor and pass gradients straight through to it.
@@ -39,6 +41,13 @@ class SynapseMemory(nn.Module):
     def moved(self, latent: torch.Tensor) -> bool:
         """Whether a latent is not the one the present code was made from."""
         return self.stamp != checksum(latent)
+
+    def violations(self, latent: torch.Tensor) -> list[str]:
+        """Every limit the code breaks, and whether latent, code and weight belong together."""
+        found = [str(v) for v in self.scheme.violations(self.code, self.allowed)]
+        if not found and not torch.equal(self.scheme.decode(self.code).view_as(self.weight), self.weight):
+            found.append("the code was changed without projection; call network.project()")
+        return [*found, UNPROJECTED] if self.moved(latent) else found
 
     def project(self, latent: torch.Tensor) -> None:
         """Set the code to the nearest point the chip can hold, and the weight to what it stands for."""
@@ -72,6 +81,12 @@ class SynapseMemory(nn.Module):
         if self.code is not None:
             self.scheme = self.scheme.to(self.code.device)
         return result
+
+
+def codes_that_differ(have: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> list[str]:
+    """Name the codes of a state that are not those its latents were projected to."""
+    codes = [name for name in have if name.rpartition(".")[2] == "code" and name in wanted]
+    return [name for name in codes if not torch.equal(have[name].cpu(), wanted[name].cpu())]
 
 
 class _StraightThrough(torch.autograd.Function):

@@ -11,16 +11,15 @@ from torch import nn
 from neuro.descriptor import Chip
 from neuro.dynamics import State
 from neuro.errors import FeasibilityError
-from neuro.nn.checksum import UNPROJECTED
 from neuro.nn.exact import exact_products
 from neuro.nn.groups import groups_of
 from neuro.nn.initial import first_bases, first_latent
 from neuro.nn.inputs import check_input, check_record
-from neuro.nn.memory import SynapseMemory
+from neuro.nn.memory import NOT_ITS_CODE, SynapseMemory, codes_that_differ
 from neuro.nn.propagate import run_group
 from neuro.nn.readout import LinearReadout, SpikeReadout
 from neuro.nn.schemes import build_bases, build_scheme, sign_limits
-from neuro.nn.state import NetworkState, Record
+from neuro.nn.state import NetworkState, Record, check_state
 from neuro.placement import Plan, place
 from neuro.task import Task
 
@@ -68,7 +67,9 @@ class Network(nn.Module):
         names, sizes = check_record(record, self.plan.spec), self.plan.spec.size_of
         signals = check_input(x, self.plan.spec, self.plan.chip)
         first = next(iter(signals.values()))
-        state = self._zero_state(first.shape[1], first.device) if state is None else state
+        if state is None:
+            state = self._zero_state(first.shape[1], first.device)
+        check_state(state, self._groups, first.shape[1])
         weights = self._weights()
         v, neurons = {}, {}
         with exact_products(first.device):
@@ -119,12 +120,20 @@ class Network(nn.Module):
             groups.append({"params": [self.bases.latent], "lr": base_lr, "weight_decay": 0.0, "base": True})
         return groups
 
-    def project(self, bases: bool = True) -> None:
-        """Bring every code to the nearest point the chip can hold, base weights first (unless they did not move)."""
-        if bases and self.bases is not None:
+    def project(self) -> None:
+        """Bring base weights, then every code, to the nearest point the chip can hold."""
+        self.project_bases()
+        self.project_codes()
+
+    def project_bases(self) -> None:
+        """Set every base weight to the nearest value its core can give."""
+        if self.bases is not None:
             self.bases.project()
             for memory in self.memories.values():
                 memory.refresh_bases()
+
+    def project_codes(self) -> None:
+        """Bring every code to the nearest point the chip can hold with its present base weights."""
         for _, latent, memory in self.synapses():
             memory.project(latent)
 
@@ -133,9 +142,7 @@ class Network(nn.Module):
         found = [] if self.bases is None else self.bases.violations(self.plan.cores)
         for name, latent, memory in self.synapses():
             population = f"population {name.removeprefix('latents.')}"
-            if memory.moved(latent):
-                found.append(f"{population}: {UNPROJECTED}")
-            found += [f"{population}, {v}" for v in memory.scheme.violations(memory.code, memory.allowed)]
+            found += [f"{population}, {v}" for v in memory.violations(latent)]
             found += self._inexact(population, memory)
         return found
 
@@ -152,15 +159,14 @@ class Network(nn.Module):
 
     def load_state_dict(self, state: Mapping[str, torch.Tensor], strict: bool = True, assign: bool = False):
         """Load a network's tensors and project again; refuses codes that are not what the latents give."""
-        codes = {name: state[f"memories.{name}.code"] for name in self.memories if f"memories.{name}.code" in state}
+        before = {name: tensor.clone() for name, tensor in self.state_dict().items()}
         result = super().load_state_dict(state, strict, assign)
         self.project()
-        for name, code in codes.items():
-            if not torch.equal(self.memories[name].code.cpu(), code.cpu()):
-                raise FeasibilityError(
-                    f"the codes of population {name} are not what its latents give: this state was edited, or is of "
-                    "another chip; load one that `state_dict` gave"
-                )
+        wrong = codes_that_differ(self.state_dict(), state)
+        if wrong:
+            super().load_state_dict(before)
+            self.project()
+            raise FeasibilityError(f"{wrong[0]} {NOT_ITS_CODE}")
         return result
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 
 from neuro.dynamics import State
+from neuro.errors import DataError
 
 
 class NetworkState(NamedTuple):
@@ -23,6 +24,15 @@ class Record(NamedTuple):
     state: NetworkState
     spikes: dict[str, torch.Tensor]
     v: dict[str, torch.Tensor]
+
+
+def check_state(state: NetworkState, groups: tuple[tuple[str, ...], ...], batch: int) -> None:
+    """Raise DataError for a state of another network or of another number of samples."""
+    if not isinstance(state, NetworkState) or set(state.neurons) != set(groups):
+        raise DataError("state is of another network; pass on the `record.state` this network gave")
+    have = next(iter(state.neurons.values())).v.shape[0]
+    if have != batch:
+        raise DataError(f"state holds {have} samples, the input {batch}; pass on the state of the same samples")
 
 
 def delayed(signal: torch.Tensor, history: torch.Tensor, delay: int) -> torch.Tensor:

@@ -32,15 +32,15 @@ class Core:
     room: int
     silent: tuple[int, ...]
     residents: dict[str, int] = field(default_factory=dict)
+    unheard: int = 0  # residents nobody listens to; they take the silent places first
 
     def usable(self, is_source: bool) -> int:
         """How many more neurons fit; a neuron that must stay silent holds none that others listen to."""
-        return self.room - sum(self.residents.values()) - (len(self.silent) if is_source else 0)
+        silent = max(0, len(self.silent) - self.unheard) if is_source else 0
+        return self.room - sum(self.residents.values()) - silent
 
 
-def assign_cores(
-    spec: NetworkSpec, chip: Chip, parameters: dict[str, ParameterSet], sizes: dict[str, int], shared: bool
-) -> list[Core]:
+def assign_cores(spec: NetworkSpec, chip: Chip, parameters: dict[str, ParameterSet], shared: bool) -> list[Core]:
     """Give every population room in cores, whole where one core holds it; `shared` lets populations share a core."""
     cores = [
         Core(c, k, chip.cores.neurons, tuple(n for core, n in chip.tags.silent_sources if core == k))
@@ -48,19 +48,20 @@ def assign_cores(
         for k in range(chip.cores.per_chip)
     ]
     sources = {p.source for p in spec.projections}
-    for name, size in sizes.items():
+    for name, population in spec.populations.items():
         fits = [core for core in cores if _compatible(core, name, spec, chip, parameters, shared)]
-        whole = [core for core in fits if core.usable(name in sources) >= size]
-        left = size
+        whole = [core for core in fits if core.usable(name in sources) >= population.size]
+        left = population.size
         for core in whole[:1] or fits:
             taken = min(left, core.usable(name in sources))
             if taken > 0:
                 core.residents[name] = taken
+                core.unheard += 0 if name in sources else taken
                 left -= taken
             if not left:
                 break
         if left:
-            _refuse(name, size, left, spec, chip, shared)
+            _refuse(name, population.size, left, spec, chip, shared)
     return [core for core in cores if core.residents]
 
 
@@ -93,8 +94,8 @@ def _refuse(name: str, size: int, left: int, spec: NetworkSpec, chip: Chip, shar
         )
     total = chip.chips * chip.cores.per_chip
     raise FitError(
-        f"neurons: {left} of the {size} neurons of population {name} found no core; {chip.label} has {total} cores of "
-        f"{chip.cores.neurons} neurons"
+        f"neurons: {left} of the {size} neurons of population {name} found no core, allowed on {chip.label}: {total} cores "
+        f"of {chip.cores.neurons} neurons"
         + ("" if shared else " and, here, one population")
         + f"; make populations smaller by {left} neurons, or give them equal constants so that they can share cores"
     )
@@ -104,7 +105,7 @@ def assign_neurons(spec: NetworkSpec, chip: Chip, cores: list[Core]) -> dict[str
     """Choose neuron ids so that few sources that meet in a core share an id; neurons no one hears take what is left."""
     sources = {p.source for p in spec.projections}
     taken = {(c.chip, c.core): np.zeros(chip.cores.neurons, bool) for c in cores}
-    load = {(c.chip, c.core): np.zeros(chip.cores.neurons, int) for c in cores}
+    load = {(c.chip, c.core): _forbidden_load(chip) for c in cores}
     pieces = [(name, core, n) for core in cores for name, n in core.residents.items()]
     rows: dict[str, list] = {name: [] for name in spec.populations}
     for name, core, n in sorted(pieces, key=lambda piece: piece[0] not in sources):
@@ -120,6 +121,14 @@ def assign_neurons(spec: NetworkSpec, chip: Chip, cores: list[Core]) -> dict[str
             load[target][ids] += 1
         rows[name].append(np.column_stack([np.full(n, core.chip), np.full(n, core.core), ids]))
     return {name: np.concatenate(parts) for name, parts in rows.items()}
+
+
+def _forbidden_load(chip: Chip) -> np.ndarray:
+    """How many of each own id's tags are forbidden, as if sources held them."""
+    own = 2**chip.tags.own_bits
+    return np.bincount([t % own for t in chip.tags.forbidden], minlength=max(own, chip.cores.neurons))[
+        : chip.cores.neurons
+    ]
 
 
 def latches(spec: NetworkSpec, chip: Chip, parameters, locations) -> tuple[tuple[int, int, int, str], ...]:

@@ -20,15 +20,7 @@ def place(spec: NetworkSpec, chip: Chip, seed: int = 0) -> Plan:
     _check_delays(spec, chip)
     currents = currents_in_use(spec, chip)
     parameters = {name: parameter_set(name, spec, chip, currents) for name in spec.populations}
-    sizes = {name: population.size for name, population in spec.populations.items()}
-    try:
-        cores = assign_cores(spec, chip, parameters, sizes, shared=False)
-    except FitError:
-        if chip.weights.kind == "levels" and chip.weights.sign == "source":
-            raise
-        cores = assign_cores(spec, chip, parameters, sizes, shared=True)
-    locations = assign_neurons(spec, chip, cores)
-    routes, inputs = route(spec, chip, locations)
+    locations, routes, inputs = _lay_out(spec, chip, parameters)
     return Plan(
         spec=spec,
         chip=chip,
@@ -40,6 +32,22 @@ def place(spec: NetworkSpec, chip: Chip, seed: int = 0) -> Plan:
         inputs=inputs,
         latches=latches(spec, chip, parameters, locations),
     )
+
+
+def _lay_out(spec: NetworkSpec, chip: Chip, parameters):
+    """Give each population cores of its own; where that cannot be, let populations share cores.
+
+    A source's sign belongs to the axon of a core, so on chips of that kind populations never share.
+    """
+    alone = chip.weights.kind == "levels" and chip.weights.sign == "source"
+    for shared in (False,) if alone else (False, True):
+        try:
+            cores = assign_cores(spec, chip, parameters, shared)
+            locations = assign_neurons(spec, chip, cores)
+            return locations, *route(spec, chip, locations)
+        except FitError as error:
+            refusal = error
+    raise refusal
 
 
 def _types_in_use(spec: NetworkSpec, chip: Chip, currents: tuple[str, ...]) -> tuple[SynapseType, ...]:

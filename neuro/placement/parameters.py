@@ -23,6 +23,8 @@ def currents_in_use(spec: NetworkSpec, chip: Chip) -> tuple[str, ...]:
     known = [c.name for c in chip.currents]
     used = set()
     for name, population in spec.populations.items():
+        if not _by_current(population, known[0]):
+            raise DescriptionError(f"populations.{name}: no current has a time constant, allowed: {', '.join(known)}")
         for current in _by_current(population, known[0]):
             if current not in known:
                 raise DescriptionError(

@@ -39,7 +39,7 @@ def _accuracy(ax, run: Run) -> None:
 def _slots(ax, run: Run) -> None:
     used, sources = usage(run.network)
     limit = run.chip.weights.slots or int(used.max())
-    bins = np.arange(-0.5, limit + 1.5, max(1, (limit + 1) // 32))
+    bins = np.linspace(0, limit + 1, 33) - 0.5 if limit >= 32 else np.arange(limit + 2) - 0.5
     ax.hist([used, sources], bins=bins, color=[BLUE, GREEN], label=["slots used", "distinct sources"])
     ax.axvline(limit + 0.5, color=GREY, linestyle=":")
     ax.set(xlabel=f"per neuron (limit {limit} slots)", ylabel="neurons", title="synapse memory")
@@ -94,7 +94,7 @@ def _sample(raster, bars, run: Run) -> None:
         raster.scatter(t, n + offset, s=3, color=color, label=name, linewidths=0)
         offset += min(z.shape[2], SHOWN) + 5
     raster.set(xlabel="time step", ylabel=f"source (first {SHOWN} of each)", title="spikes for one test sample")
-    raster.legend(frameon=True, loc="upper right", fontsize=8)
+    raster.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=4, markerscale=3)
     scores = outputs.sum(0)[0].numpy()
     label = int(part.y[0])
     bars.bar(range(len(scores)), scores, color=[ORANGE if i == label else BLUE for i in range(len(scores))])

@@ -24,7 +24,7 @@ class QRewiring(torch.optim.Optimizer):
     network: a `neuro.Network` or what `neuro.constrain` gives. latent: "free" leaves latents where they went, "hull"
     draws them back into the convex hull of what fits (for counts the L1 ball of radius slots). base_every: base weights
     move every so many steps, by that step's gradient; with plain `network.parameters()` at a tenth of the group's step.
-    Raises FeasibilityError on gradients or latents that are not finite; the codes stay those of the last good step.
+    Raises FeasibilityError on gradients or parameters that are not finite; the network stays that of the last good step.
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer, network, *, latent: str = "free", base_every: int = 10):
@@ -36,6 +36,11 @@ class QRewiring(torch.optim.Optimizer):
             raise NeuroError(f"latent is {latent!r}, allowed: {', '.join(LATENT_RULES)}")
         if not isinstance(base_every, int) or base_every < 1:
             raise NeuroError(f"base_every is {base_every!r}, allowed: a whole number from 1")
+        held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        if not any(id(latent) in held for _, latent, _ in network.synapses()):
+            raise NeuroError(
+                "the optimizer holds none of this network's latents; make it of network.parameter_groups(lr)"
+            )
         self.optimizer, self.network = optimizer, network
         self.latent, self.base_every, self.steps = latent, base_every, 0
 
@@ -47,11 +52,14 @@ class QRewiring(torch.optim.Optimizer):
                 loss = closure()
         self._refuse_gradients()
         bases_due = (self.steps + 1) % self.base_every == 0
+        before = [p.detach().clone() for p in self.network.parameters()]
         self._step_wrapped(bases_due)
-        self._refuse_latents()
+        self._refuse_parameters(before)
+        if bases_due:
+            self.network.project_bases()
         if self.latent == "hull":
             self._draw_back()
-        self.network.project(bases=bases_due)
+        self.network.project_codes()
         self.steps += 1
         return loss
 
@@ -68,11 +76,8 @@ class QRewiring(torch.optim.Optimizer):
         bases.grad = kept
         if not bases_due:
             bases.copy_(before)
-        elif not any(group.get("base") for group in self._groups_with(bases)):
+        elif not any(len(group["params"]) == 1 and group["params"][0] is bases for group in self.param_groups):
             bases.copy_(before + PLAIN_BASE_SHARE * (bases - before))
-
-    def _groups_with(self, parameter) -> list[dict]:
-        return [g for g in self.param_groups if any(p is parameter for p in g["params"])]
 
     @torch.no_grad()
     def _draw_back(self) -> None:
@@ -88,20 +93,21 @@ class QRewiring(torch.optim.Optimizer):
                 )
 
     @torch.no_grad()
-    def _refuse_latents(self) -> None:
+    def _refuse_parameters(self, before: list[torch.Tensor]) -> None:
         bad = [name for name, p in self.network.named_parameters() if not _finite(p)]
-        if not bad:
-            return
-        bases = _base_latent(self.network)
-        if bases is not None and not _finite(bases):
-            bases.copy_(self.network.bases.values().log())
-        for _, latent, memory in self.network.synapses():
-            latent.copy_(torch.where(torch.isfinite(latent), latent, memory.weight))
-        self.network.project()
-        raise FeasibilityError(
-            f"{bad[0]} became NaN or infinite in this step; its lost entries were put back to what the chip holds: "
-            "lower the learning rate and make a new optimizer (this one's moments may be damaged)"
-        )
+        if bad:
+            for parameter, old in zip(self.network.parameters(), before, strict=True):
+                parameter.copy_(old)
+            raise FeasibilityError(
+                f"{bad[0]} became NaN or infinite in this step; every parameter was put back to what it was: lower the "
+                "learning rate and make a new optimizer (this one's moments may be damaged)"
+            )
+
+    def __getstate__(self) -> dict:
+        return self.__dict__.copy()
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
 
     @property
     def param_groups(self):

@@ -30,6 +30,25 @@ def shared_run(tmp_path_factory):
     return folder / "run"
 
 
+@pytest.fixture(scope="session")
+def unfinished_run(tmp_path_factory):
+    """A run of the same task that ended right after its first epoch was saved."""
+    import neuro
+    from neuro.training.progress import Quiet
+    from tiny_task import TINY
+
+    class Ending(Quiet):
+        def epoch(self, line, better):
+            raise EOFError
+
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("unfinished")
+    (folder / "tiny.yaml").write_text(TINY)
+    with pytest.raises(EOFError):
+        neuro.train(str(folder / "tiny.yaml"), "dynapse1", folder / "run", progress=Ending())
+    return folder / "run"
+
+
 def _quiet():
     from neuro.training.progress import progress_for
 

@@ -142,7 +142,9 @@ def test_a_wrong_override_is_refused(tmp_path, tiny, name):
 
 def test_unknown_names_come_with_the_nearest_one(tmp_path, shared_run):
     out = tmp_path / "out"
-    refused(call("train", "digit", "--chip", "dynapse1", "--out", out), "digit", "did you mean digits", "digits-recurrent")
+    refused(
+        call("train", "digit", "--chip", "dynapse1", "--out", out), "digit", "did you mean digits", "digits-recurrent"
+    )
     refused(call("train", "digits", "--chip", "dynapse3", "--out", out), "dynapse3", "did you mean dynapse", "generic")
     refused(call("chips", "loihi"), "loihi", "generic", "path")
     refused(call("tasks", "poems"), "poems", "digits")

@@ -14,10 +14,23 @@ import neuro
 
 HOUSE = Path(neuro.__file__).parent
 FILES = sorted(HOUSE.rglob("*.py"))
-ORDER = (
-    "errors descriptor task weights dynamics placement nn rewiring silicon data losses runs evaluation training tables "
-    "emit formats emulator verification interop sweeps reports cli"
-).split()
+ORDER = [
+    *(
+        "errors",
+        "descriptor",
+        "task",
+        "weights",
+        "dynamics",
+        "placement",
+        "nn",
+        "rewiring",
+        "silicon",
+        "data",
+        "losses",
+    ),
+    *("runs", "evaluation", "training", "tables", "emit", "formats", "emulator", "verification", "interop", "sweeps"),
+    *("reports", "cli"),
+]
 ONLY = {
     "errors": set(),
     "weights": {"errors"},

@@ -96,7 +96,9 @@ def test_the_gradient_goes_straight_through():
     rest = constrained.module
     wanted = rest[2](torch.relu(nn.functional.linear(x, weight, rest[0].bias))).square().sum()
     (grad,) = torch.autograd.grad(wanted, weight)
-    torch.testing.assert_close(dict(constrained.named_parameters())["module.0.parametrizations.weight.original"].grad, grad)
+    torch.testing.assert_close(
+        dict(constrained.named_parameters())["module.0.parametrizations.weight.original"].grad, grad
+    )
 
 
 def test_a_module_used_twice_is_one_memory():

@@ -119,7 +119,7 @@ def any_network(draw, chip):
 
 
 @pytest.mark.parametrize("name", ["dynapse1", "dynapse2", "binary-core", "generic"])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(data=st.data())
 def test_random_networks_are_those_of_the_slow_network(make, events, name, data):
     fields = data.draw(any_network(neuro.load_chip(name)))
@@ -223,5 +223,7 @@ def test_more_events_a_step_where_the_chip_takes_them(make):
     network = make("generic", ["inputs.events_per_step=7", "slots=9"])
     x = {"x": torch.randint(0, 8, (12, 2, 5), generator=torch.Generator().manual_seed(0)).float()}
     assert_same(network, x)
-    most = max(int(m.weight.abs().sum((1, 3)).max() * 7 / network.bases.grid().min()) for m in network.memories.values())
+    most = max(
+        int(m.weight.abs().sum((1, 3)).max() * 7 / network.bases.grid().min()) for m in network.memories.values()
+    )
     assert most < 2**24

@@ -3,12 +3,13 @@
 from collections import defaultdict
 
 
-def constants(population):
-    """What a core has to hold for a population, by the names a descriptor limits."""
+def constants(population, first):
+    """What a core has to hold for a population, by the names a descriptor limits; `first` is the chip's first current."""
     adaptation = population.adaptation
+    named = lambda given: tuple(sorted((given if isinstance(given, dict) else {first: given}).items()))  # noqa: E731
     return {
         "tau_mem": (population.tau_mem_s, population.decay_mem, population.leak),
-        "tau_syn": (repr(population.tau_syn_s), repr(population.decay_syn)),
+        "tau_syn": (named(population.tau_syn_s), named(population.decay_syn)),
         "threshold": population.threshold,
         "v_reset": population.v_reset,
         "refractory": population.refractory_s,
@@ -52,7 +53,7 @@ def _shared_constants(plan, homes):
     by_core = defaultdict(set)
     by_latch = defaultdict(set)
     for (name, _), (c, k, n) in homes.items():
-        for constant, value in constants(plan.spec.populations[name]).items():
+        for constant, value in constants(plan.spec.populations[name], plan.chip.currents[0].name).items():
             by_core[c, k, constant].add(value)
             by_latch[c, k, constant, latched.get((c, k, n))].add(value)
     for (c, k, constant), values in by_core.items():

@@ -66,7 +66,7 @@ def networks(draw, chip):
 
 
 @pytest.mark.parametrize("name", CHIPS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_plans_obey_the_chip_or_say_what_is_short(name, data):
     overrides = data.draw(st.lists(st.sampled_from(OVERRIDES[name]), max_size=2, unique_by=lambda o: o.split("=")[0]))
@@ -164,7 +164,9 @@ def test_one_core_of_dynapse1_hears_1023_sources_and_no_more(sources, inputs):
     plan = neuro.place(fan_in(sources, inputs=inputs or 2, heard=bool(inputs)), chip)
     assert problems(plan) == []
     sources[-1] += 1
-    with pytest.raises(FitError, match=r"tags of one core: population target .* 1024 sources, allowed: 1023 on dynapse1"):
+    with pytest.raises(
+        FitError, match=r"tags of one core: population target .* 1024 sources, allowed: 1023 on dynapse1"
+    ):
         neuro.place(fan_in(sources, inputs=inputs or 2, heard=bool(inputs)), chip)
 
 

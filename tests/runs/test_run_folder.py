@@ -19,6 +19,10 @@ def run(shared_run, tmp_path):
     return shutil.copytree(shared_run, tmp_path / "run")
 
 
+def unfinished(unfinished_run, tmp_path):
+    return shutil.copytree(unfinished_run, tmp_path / "unfinished_run")
+
+
 def test_a_run_folder_holds_all_there_is_to_know(shared_run, tmp_path, monkeypatch):
     moved = shutil.copytree(shared_run, tmp_path / "elsewhere")
     (tmp_path / "cwd").mkdir()
@@ -91,7 +95,10 @@ DAMAGE = {
     "best tensors edited": (lambda r: flip(tensors_of(r, "best")), ["evaluate", "verify", "export"]),
     "best tensors gone": (lambda r: tensors_of(r, "best").unlink(), ["evaluate", "verify", "export"]),
     "best tensors a folder": (
-        lambda r: (tensors_of(r, "best").rename(r / "x"), (r / json.loads((r / "best.json").read_text())["tensors"]).mkdir()),
+        lambda r: (
+            tensors_of(r, "best").rename(r / "x"),
+            (r / json.loads((r / "best.json").read_text())["tensors"]).mkdir(),
+        ),
         ["evaluate"],
     ),
     "best facts cut": (lambda r: cut(r / "best.json"), ["evaluate", "verify", "export"]),
@@ -111,6 +118,12 @@ DAMAGE = {
     "last position text": (lambda r: edit(r / "last.json", position={"epoch": "one"}), ["resume"]),
     "last position below zero": (lambda r: edit(r / "last.json", position={"epoch": -1}), ["resume"]),
     "last position fractional": (lambda r: edit(r / "last.json", position={"epoch": 1, "batch": 0.5}), ["resume"]),
+    "last position earlier": (lambda r: edit(r / "last.json", position=lambda p: p | {"epoch": 0}), ["resume"]),
+    "last best accuracy higher": (
+        lambda r: edit(r / "last.json", position=lambda p: p | {"best_accuracy": 1}),
+        ["resume"],
+    ),
+    "best facts edited": (lambda r: edit(r / "best.json", validation_accuracy=0.99), ["evaluate"]),
     "last position beyond": (lambda r: edit(r / "last.json", position={"epoch": 0, "batch": 10**9}), ["resume"]),
     "last optimizer gone": (lambda r: edit(r / "last.json", optimizer={}), ["resume"]),
     "last optimizer a list": (lambda r: edit(r / "last.json", optimizer=[1]), ["resume"]),
@@ -127,7 +140,6 @@ DAMAGE = {
     "run.json of another format": (lambda r: edit(r / "run.json", version=2), ["evaluate", "resume"]),
     "run.json with a seed of text": (lambda r: edit(r / "run.json", seed="x"), ["evaluate"]),
     "run.json with an infinite seed": (lambda r: edit(r / "run.json", seed=float("inf")), ["evaluate"]),
-    "run.json with a negative seed": (lambda r: edit(r / "run.json", seed=-1), ["evaluate"]),
     "run.json a folder": (lambda r: ((r / "run.json").unlink(), (r / "run.json").mkdir()), ["evaluate", "resume"]),
 }
 
@@ -152,10 +164,10 @@ def wrong_groups(optimizer):
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-def test_a_damaged_file_is_named(run, tiny, tmp_path, name):
+def test_a_damaged_file_is_named(run, unfinished_run, tiny, tmp_path, name):
     damage, commands = DAMAGE[name]
-    if "resume" in commands:  # as after a kill in the first epoch: something is left to do
-        edit(run / "last.json", position=lambda p: p | {"epoch": 1})
+    if "resume" in commands:
+        run = unfinished(unfinished_run, tmp_path)
     damage(run)
     before = snapshot(tmp_path)
     for command in commands:
@@ -167,8 +179,8 @@ METRICS = ["{", "[1]\n", "1\n", "null\n", "{}\n", '{"epoch": "x"}\n', "\xff", '{
 
 
 @pytest.mark.parametrize("text", METRICS)
-def test_damaged_metrics_are_named(run, tiny, text):
-    edit(run / "last.json", position=lambda p: p | {"epoch": 1, "batch": 0, "loss": 0.0, "correct": 0, "seen": 0})
+def test_damaged_metrics_are_named(unfinished_run, tiny, tmp_path, text):
+    run = unfinished(unfinished_run, tmp_path)
     (run / "metrics.jsonl").write_text(text, encoding="latin-1")
     said = call("train", tiny, "--chip", "dynapse1", "--out", run, "--resume")
     assert said.status == 2, said
@@ -186,7 +198,9 @@ def test_going_on_with_a_finished_run_changes_nothing_that_counts(run, tiny):
     before = snapshot(run)
     assert call("train", tiny, "--chip", "dynapse1", "--out", run, "--resume").status == 0
     after = snapshot(run)
-    assert {k: v for k, v in after.items() if k != "curves.png"} == {k: v for k, v in before.items() if k != "curves.png"}
+    assert {k: v for k, v in after.items() if k != "curves.png"} == {
+        k: v for k, v in before.items() if k != "curves.png"
+    }
     assert metrics_without_time(run)
 
 
@@ -196,7 +210,7 @@ def test_checkpoints_round_trip_and_replace_each_other(tmp_path):
         tensors = {
             "a": torch.randn(3, 4, generator=generator),
             "b": torch.tensor(number),
-            "c": torch.randint(0, 9, (2,), dtype=torch.int16).T,
+            "c": torch.randint(0, 9, (2, 3), dtype=torch.int16).T,
             "empty": torch.zeros(0, 3),
         }
         save_checkpoint(tmp_path, "x", tensors, {"number": number, "third": 1 / 3})
@@ -244,14 +258,13 @@ def test_python_refuses_a_negative_seed_and_a_bad_folder(tiny, tmp_path):
         neuro.load_run("")
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_random_damage_to_a_run_folder(shared_run, tmp_path, tiny, seed):
+@pytest.mark.parametrize(("seed", "times"), [(0, 20), (1, 20), pytest.param(2, 400, marks=pytest.mark.slow)])
+def test_random_damage_to_a_run_folder(unfinished_run, tmp_path, tiny, seed, times):
     """Bytes flipped, cut, doubled or written over in any file: the run works, or one message says what is wrong."""
     rng = np.random.default_rng(seed)
-    files = sorted(p.name for p in shared_run.iterdir() if p.suffix != ".png")
-    for number in range(40):
-        run = shutil.copytree(shared_run, tmp_path / f"run{number}")
-        edit(run / "last.json", position=lambda p: p | {"epoch": 1})
+    files = sorted(p.name for p in unfinished_run.iterdir() if p.suffix != ".png")
+    for number in range(times):
+        run = shutil.copytree(unfinished_run, tmp_path / f"run{number}")
         path = run / files[rng.integers(len(files))]
         path.write_bytes(mutated(path.read_bytes(), rng))
         commands = [

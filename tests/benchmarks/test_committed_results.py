@@ -1,0 +1,38 @@
+"""What the README says is what the committed results say, and the benchmark of a training step still runs."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+
+def test_readme_shows_the_committed_results():
+    import update_readme
+
+    readme = (ROOT / "README.md").read_text()
+    shown = readme.split(update_readme.START, 1)[1].split("\n", 1)[1].split(update_readme.END, 1)[0]
+    assert shown.strip() == update_readme.text().strip(), "run python benchmarks/update_readme.py"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks" / "results").glob("*.json")), ids=lambda p: p.stem)
+def test_results_say_where_they_come_from(path):
+    circumstances = json.loads(path.read_text())["circumstances"]
+    assert {"date", "cpu", "cores", "threads", "versions"} <= set(circumstances)
+
+
+@pytest.mark.slow
+def test_training_step_benchmark_runs(tmp_path):
+    script = (ROOT / "benchmarks" / "training_step.py").read_text()
+    assert "--repeats" in script
+    code = f"import sys; sys.path.insert(0, {str(ROOT / 'benchmarks')!r}); import machine, pathlib; " + (
+        f"machine.RESULTS = pathlib.Path({str(tmp_path)!r}); import training_step; "
+        "sys.argv = ['training_step', '--repeats', '1']; training_step.main()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=300)
+    result = json.loads((tmp_path / "training_step.json").read_text())
+    assert all(row["median_ms"] > 0 for row in result["times"].values())
