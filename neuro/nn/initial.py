@@ -14,7 +14,10 @@ from neuro.placement import Plan
 
 
 def first_latent(plan: Plan, name: str, given: Mapping | None, seed: int) -> torch.Tensor:
-    """Make a population's first latent [N, M, C, D]: given by source, or uniform in ± gain · θ · sqrt(3 / heard)."""
+    """Make a population's first latent [N, M, C, D]: given by source, or uniform in ± gain · θ · sqrt(3 / fan-in).
+
+    The fan-in is what a neuron may listen to, or its slots where those are fewer: few words must be large ones.
+    """
     width = sum(c.stop - c.start for c in plan.columns(name).values())
     shape = (plan.spec.size_of(name), width, len(plan.currents), len(plan.spec.delay_lines))
     allowed = plan.allowed(name)
@@ -22,8 +25,8 @@ def first_latent(plan: Plan, name: str, given: Mapping | None, seed: int) -> tor
     if given is not None:
         return _given(plan, name, given.get(name, {}), mask) * mask
     population = plan.spec.populations[name]
-    heard = max(1.0, float(mask.sum() / shape[0]))
-    bound = population.init_gain * population.threshold * math.sqrt(3 / heard)
+    fan_in = min(float(mask.sum() / shape[0]), plan.chip.weights.slots or math.inf)
+    bound = population.init_gain * population.threshold * math.sqrt(3 / max(fan_in, 1.0))
     return (torch.rand(shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1) * bound * mask
 
 

@@ -46,7 +46,7 @@ class Population(Part):
     bias: float = 0.0
     route_delay: Annotated[int, Field(ge=1, le=100_000)] = 1
     init_gain: Annotated[float, Field(gt=0)] = Field(
-        1.0, description="latents start uniform in ± gain · θ · sqrt(3 / sources heard)"
+        1.0, description="latents start uniform in ± gain · θ · sqrt(3 / fan-in)"
     )
 
     @model_validator(mode="after")

@@ -312,7 +312,7 @@ def change(folder, table, edit_rows):
 
 
 def cells(row, **changed):
-    names = "chip core neuron slot tag type part code delay".split()
+    names = ["chip", "core", "neuron", "slot", "tag", "type", "part", "code", "delay"]
     return ",".join(str(changed.get(n, c)) for n, c in zip(names, row.split(","), strict=True))
 
 

@@ -20,8 +20,9 @@ def one_thread():
 @pytest.fixture(scope="session")
 def shared_run(tmp_path_factory):
     """A finished run of the tiny task on DYNAP-SE1; tests that change it copy it first."""
-    import neuro
     from tiny_task import TINY
+
+    import neuro
 
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("shared")
@@ -33,9 +34,10 @@ def shared_run(tmp_path_factory):
 @pytest.fixture(scope="session")
 def unfinished_run(tmp_path_factory):
     """A run of the same task that ended right after its first epoch was saved."""
+    from tiny_task import TINY
+
     import neuro
     from neuro.training.progress import Quiet
-    from tiny_task import TINY
 
     class Ending(Quiet):
         def epoch(self, line, better):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import torch
 
@@ -31,11 +33,16 @@ CHIPS = {
 }
 
 
+@cache
+def chip_of(name: str, overrides: tuple[str, ...]) -> Chip:
+    return neuro.load_chip(name, overrides)
+
+
 def random_network(rng: np.random.Generator, name: str) -> neuro.Network:
     """Draw until something fits."""
     for _ in range(50):
         overrides = CHIPS[name][rng.integers(len(CHIPS[name]))]
-        chip = neuro.load_chip(name, overrides)
+        chip = chip_of(name, overrides)
         try:
             plan = neuro.place(random_spec(rng, chip), chip)
         except FitError:
