@@ -19,6 +19,7 @@ from neuro.runs import Run, load_run
 from neuro.tables import Tables, check, load_tables
 
 BATCH = 128
+READ_OUT_TOLERANCE = 1e-4  # of a linear read-out, the one thing that stands outside the exact step
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,10 @@ def verify(run: Run | str | Path, tables: str | Path | None = None, progress: Ca
 
 
 def _compare(run: Run, tables: Tables, progress) -> Verification:
-    findings = tuple(map(str, check(tables)))
+    other = _other_network(run, tables)
+    if other:
+        return Verification(0, 0, 0, 0, None, (f"not this run's network: {other}",), 0.0, 0.0)
+    findings = [str(finding) for finding in check(tables)]
     part, task, network = load_dataset(run.task.data).test, run.task, run.network
     names = tuple(task.populations)
     compared = differ = spikes = correct = replayed = 0
@@ -75,12 +79,25 @@ def _compare(run: Run, tables: Tables, progress) -> Verification:
             unequal = a != b
             differ += int(unequal.sum())
             first = first or _first_difference(name, a, b, ids)
+        if not torch.allclose(outputs, again, rtol=READ_OUT_TOLERANCE, atol=READ_OUT_TOLERANCE):
+            findings.append(f"the read-out differs by {float((outputs - again).abs().max()):g} (samples from {ids[0]})")
         labels = torch.from_numpy(part.y[ids])
         correct += int((logits(task.loss, outputs).argmax(-1) == labels).sum())
         replayed += int((logits(task.loss, again).argmax(-1) == labels).sum())
         if progress:
             progress(int(ids[-1]) + 1, len(part))
-    return Verification(len(part), compared, spikes, differ, first, findings, correct / len(part), replayed / len(part))
+    return Verification(
+        len(part), compared, spikes, differ, first, tuple(findings), correct / len(part), replayed / len(part)
+    )
+
+
+def _other_network(run: Run, tables: Tables) -> str | None:
+    """Say how tables are not even of the run's network and chip, or None."""
+    wanted, have = export(run).manifest, tables.manifest
+    for what in ("chip", "dt_s", "inputs", "populations", "outputs", "currents", "delay_lines"):
+        if getattr(wanted, what) != getattr(have, what):
+            return f"{what} in the tables' manifest are not those of {run.folder}"
+    return None
 
 
 def _first_difference(name: str, trained: torch.Tensor, emulated: torch.Tensor, ids) -> str | None:

@@ -25,13 +25,14 @@ for module in (chips, tasks, train, evaluate, export, verify, check, replay, dem
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     try:
-        app(arguments, standalone_mode=True)
+        app(arguments)
+    except SystemExit as end:
+        if end.code == 130:  # how typer ends on Ctrl-C
+            print("neuro: stopped", file=sys.stderr)
+        raise
     except NeuroError as error:
         print(f"neuro: {error}", file=sys.stderr)
         raise SystemExit(error.status) from None
-    except KeyboardInterrupt:
-        print("neuro: stopped", file=sys.stderr)
-        raise SystemExit(130) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None

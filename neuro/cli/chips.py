@@ -31,7 +31,7 @@ def command(
         show({"chips": [c.name for c in chips]}, as_json, _list(chips))
         return
     chip = descriptor.load_chip(name, split_overrides(overrides)[1])
-    show(json.loads(descriptor.chip_to_json(chip)), as_json, _page(chip))
+    show(json.loads(descriptor.chip_to_json(chip)), as_json, _page(chip, name))
 
 
 def _list(chips):
@@ -43,7 +43,7 @@ def _list(chips):
     yield "\nnext: neuro chips NAME, or neuro train digits --chip NAME --out runs/a"
 
 
-def _page(chip):
+def _page(chip, name: str):
     from neuro.descriptor import describe
 
     yield f"{chip.label}: {chip.title}"
@@ -54,3 +54,4 @@ def _page(chip):
             yield textwrap.fill(value, width, initial_indent=f"  {key:28} ", subsequent_indent=" " * 31)
             if source:
                 yield textwrap.fill(source, width, initial_indent=" " * 6, subsequent_indent=" " * 6)
+    yield f"\nnext: neuro train digits --chip {name} --out runs/a"

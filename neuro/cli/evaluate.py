@@ -28,7 +28,7 @@ def command(
         raise DescriptionError(f"--part is {part!r}, allowed: test, validation, train")
     loaded = load_run(run)
     result = evaluate(loaded, part)
-    show(result, as_json, summary(result, loaded.chip))
+    show(result, as_json, [*summary(result, loaded.chip), f"next: neuro verify {run}"])
 
 
 def summary(e, chip) -> list[str]:

@@ -42,20 +42,27 @@ def command(
     show(
         {"out": str(out), "shape": list(y.shape), "sum": float(y.sum())},
         as_json,
-        [f"{out}: {list(y.shape)} [T, B, n], sum {float(y.sum()):g}"],
+        [
+            f"{out}: {list(y.shape)} [T, B, n], sum {float(y.sum()):g}",
+            f"next: python -c \"import numpy; print(numpy.load('{out}').sum(0))\"",
+        ],
     )
 
 
 def _read(path: Path):
+    import tokenize
+
     import numpy as np
 
     from neuro.errors import DataError
 
     try:
-        x = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        with open(path, "rb") as file:
+            x = np.lib.format.read_array(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError, SyntaxError, tokenize.TokenError, MemoryError) as error:
         raise DataError(f"{path} is no NPY file of numbers ({error})") from None
-    if not isinstance(x, np.ndarray) or x.ndim not in (2, 3) or x.dtype.kind not in "biuf":
-        shape = getattr(x, "shape", "several arrays")
-        raise DataError(f"{path} holds {shape}, allowed: numbers [T, B, channels] or [T, channels]")
+    if x.ndim not in (2, 3) or x.dtype.kind not in "biuf":
+        raise DataError(
+            f"{path} holds {x.dtype} of shape {list(x.shape)}, allowed: numbers [T, B, channels] or [T, channels]"
+        )
     return x if x.ndim == 3 else x[:, None]

@@ -32,10 +32,10 @@ def command(
         return
     task = tasks.load_task(name, split_overrides(overrides)[0])
     tree = json.loads(tasks.task_to_json(task))
-    show(tree, as_json, _page(task, tree))
+    show(tree, as_json, _page(task, tree, name))
 
 
-def _page(task, tree: dict):
+def _page(task, tree: dict, name: str):
     import yaml
 
     yield f"{task.name}: {task.title}"
@@ -45,3 +45,4 @@ def _page(task, tree: dict):
     yield yaml.safe_dump(shown, sort_keys=False).rstrip()
     for p in task.published:
         yield f"published: {p.what}: {p.value} ({p.source})"
+    yield f"\nnext: neuro train {name} --chip dynapse1 --out runs/a"

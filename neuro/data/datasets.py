@@ -39,20 +39,22 @@ def load_dataset(data: Data) -> Dataset:
     if test is None:
         if data.test is None:
             raise DataError(f"{data.dataset} has no official test part: give data.test, the share to keep for testing")
-        test = _stratified(y, np.arange(len(y)), data.test, rng)
+        test = _stratified("data.test", data.test, y, np.arange(len(y)), rng)
     rest = np.setdiff1d(np.arange(len(y)), test)
-    validation = _stratified(y, rest, data.validation, rng)
+    validation = _stratified("data.validation", data.validation, y, rest, rng)
     train = np.setdiff1d(rest, validation)
     parts = [Part(x[ids], y[ids], ids) for ids in (train, validation, test)]
     return Dataset(*parts, classes=int(y.max()) + 1)
 
 
-def _stratified(y: np.ndarray, ids: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+def _stratified(key: str, share: float, y: np.ndarray, ids: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Draw the same share of every class."""
     chosen = []
     for label in np.unique(y[ids]):
         members = rng.permutation(ids[y[ids] == label])
         chosen.append(members[: max(1, round(share * len(members)))])
+    if sum(map(len, chosen)) in (0, len(ids)):
+        raise DataError(f"{key} = {share:g} leaves nothing of {len(ids)} samples on one side; take a smaller share")
     return np.sort(np.concatenate(chosen))
 
 

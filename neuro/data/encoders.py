@@ -11,6 +11,10 @@ from neuro.task import Encoder
 
 def encode(encoder: Encoder, x: np.ndarray, ids: np.ndarray, seed: int, tail_steps: int = 0) -> torch.Tensor:
     """Encode values [B, n] in 0..1 (or events [B, T, n]) as float32 events [T, B, channels], then empty steps."""
+    wanted = 3 if encoder.kind == "events" else 2
+    if x.ndim != wanted or 0 in x.shape:
+        shape = "events [B, T, n]" if encoder.kind == "events" else "values [B, n]"
+        raise DataError(f"encoder.kind is {encoder.kind} and the batch has shape {list(x.shape)}, allowed: {shape}")
     if not np.isfinite(x).all():
         raise DataError("the batch holds NaN or infinity; clean the data before encoding")
     if encoder.kind != "events" and (x.min() < 0 or x.max() > 1):

@@ -37,7 +37,8 @@ def check_events(tables: Tables, x) -> torch.Tensor:
 
 def _tensor(name: str, values) -> torch.Tensor:
     try:
-        values = np.array(values) if isinstance(values, np.ndarray) else values
+        if isinstance(values, np.ndarray):
+            values = values.astype(np.float64 if values.dtype.kind in "u" else values.dtype)
         tensor = torch.as_tensor(values).detach().cpu()
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(f"input {name} is no array of numbers ({str(error)[:80]})") from None

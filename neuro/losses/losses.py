@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch.nn import functional
 
@@ -32,13 +34,18 @@ def task_loss(loss: Loss, outputs: torch.Tensor, labels: torch.Tensor) -> torch.
     return functional.cross_entropy(scores.flatten(0, -2), labels.flatten(), ignore_index=-1)
 
 
-def regularisers(loss: Loss, record: Record) -> torch.Tensor:
-    """Squared distance of every neuron's mean rate from its target, and membrane values beyond ±1 threshold, squared."""
+def regularisers(loss: Loss, record: Record, thresholds: Mapping[str, float] | None = None) -> torch.Tensor:
+    """Squared distance of every neuron's mean rate from its target, and membrane values beyond ±1 threshold, squared.
+
+    thresholds: θ of each population recorded, 1 where not given.
+    """
     total = torch.zeros(())
     if loss.rate_weight:
         rates = [z.mean((0, 1)) for z in record.spikes.values()]
         total = total + loss.rate_weight * torch.cat([(r - loss.rate_target).square() for r in rates]).sum()
     if loss.voltage_weight:
-        excess = [functional.relu(v.abs() - 1).square().mean() for v in record.v.values()]
+        theta = thresholds or {}
+        in_thresholds = [v / theta.get(name, 1.0) for name, v in record.v.items()]
+        excess = [functional.relu(v.abs() - 1).square().mean() for v in in_thresholds]
         total = total + loss.voltage_weight * torch.stack(excess).sum()
     return total

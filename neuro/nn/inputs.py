@@ -17,7 +17,7 @@ def check_input(x, spec: NetworkSpec, chip: Chip) -> dict[str, torch.Tensor]:
     x = x if isinstance(x, Mapping) else {next(iter(spec.inputs)): x}
     if set(x) != set(spec.inputs):
         raise DataError(f"inputs are {', '.join(map(str, x)) or 'none'}, allowed: exactly {', '.join(spec.inputs)}")
-    x = {name: torch.as_tensor(x[name]) for name in spec.inputs}
+    x = {name: _tensor(name, x[name]) for name in spec.inputs}
     shapes = {tuple(tensor.shape[:2]) for tensor in x.values()}
     for name, tensor in x.items():
         if tensor.dim() != 3 or tensor.shape[2] != spec.inputs[name] or 0 in tensor.shape or len(shapes) > 1:
@@ -29,12 +29,22 @@ def check_input(x, spec: NetworkSpec, chip: Chip) -> dict[str, torch.Tensor]:
     return {name: tensor.float() for name, tensor in x.items()}
 
 
+def _tensor(name: str, values) -> torch.Tensor:
+    try:
+        tensor = torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DataError(f"input {name} is no array of numbers ({str(error)[:80]})") from None
+    if tensor.is_complex():
+        raise DataError(f"input {name} is complex, allowed: whole numbers of events")
+    return tensor if tensor.is_floating_point() else tensor.float()
+
+
 def _check_events(name: str, x: torch.Tensor, chip: Chip) -> None:
     most = chip.inputs.events_per_step
     low, high = float(x.min()), float(x.max())
     if not (math.isfinite(low) and math.isfinite(high)):
         raise DataError(f"input {name} holds NaN or infinity, allowed: whole numbers of events from 0 to {most}")
-    if x.is_floating_point() and not bool((x == x.round()).all()):
+    if not bool((x == x.round()).all()):
         raise DataError(
             f"input {name} holds fractions, allowed: whole numbers of events from 0 to {most}; encode first"
         )

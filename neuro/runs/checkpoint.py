@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from neuro.errors import RunError
-from neuro.runs.files import read_text, write_atomically
+from neuro.runs.files import read_object, write_atomically
 
 
 def save_checkpoint(folder: Path, name: str, tensors: dict[str, torch.Tensor], facts: dict) -> None:
@@ -24,7 +24,8 @@ def save_checkpoint(folder: Path, name: str, tensors: dict[str, torch.Tensor], f
     digest = hashlib.sha256(data).hexdigest()
     file = f"{name}-{digest[:12]}.safetensors"
     write_atomically(folder / file, data)
-    write_atomically(folder / f"{name}.json", json.dumps({"tensors": file, "sha256": digest, **facts}, indent=1))
+    content = {"tensors": file, "sha256": digest, "facts": facts}
+    write_atomically(folder / f"{name}.json", json.dumps({**content, "seal": _seal(content)}, indent=1))
     for old in folder.glob(f"{name}-*.safetensors"):
         if old.name != file:
             old.unlink(missing_ok=True)
@@ -36,20 +37,25 @@ def load_checkpoint(folder: Path, name: str) -> tuple[dict[str, torch.Tensor], d
     from safetensors.torch import load
 
     path = folder / f"{name}.json"
+    content = read_object(path, "there is no checkpoint to read")
+    if content.pop("seal", None) != _seal(content) or content["tensors"].split("-")[0] != name:
+        raise RunError(f"{path} is not the file that was saved (truncated or edited); restore it, or train again")
+    file = folder / content["tensors"]
     try:
-        facts = json.loads(read_text(path, "there is no checkpoint to read"))
-        file, digest = str(facts.pop("tensors")), facts.pop("sha256")
-        if Path(file).name != file:
-            raise ValueError(f"tensors is {file!r}, not a file name")
-        data = (folder / file).read_bytes()
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise RunError(f"{path} is damaged ({error}); train again, or restore the file") from None
-    if hashlib.sha256(data).hexdigest() != digest:
-        raise RunError(f"{folder / file} is not the file that was saved (truncated or edited); restore it")
+        data = file.read_bytes()
+    except OSError as error:
+        raise RunError(f"{file} cannot be read ({error.strerror}); restore it, or train again") from None
+    if hashlib.sha256(data).hexdigest() != content["sha256"]:
+        raise RunError(f"{file} is not the file that was saved (truncated or edited); restore it, or train again")
     try:
-        return load(data), facts
+        return load(data), content["facts"]
     except SafetensorError as error:
-        raise RunError(f"{folder / file} is damaged ({error})") from None
+        raise RunError(f"{file} is damaged ({error})") from None
+
+
+def _seal(content: dict) -> str:
+    """Hash what a checkpoint's JSON says, whatever its spaces and the order of its keys."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def pack_optimizer(state: dict) -> tuple[dict[str, torch.Tensor], dict]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from neuro.errors import RunError
 
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write beside the target, flush to disk, then rename; a failure leaves what was there before."""
+    if not path.name or path.is_dir():
+        raise RunError(f"{path}: is a folder, allowed: the name of a file to write")
     data = content.encode() if isinstance(content, str) else content
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -34,3 +37,14 @@ def read_text(path: Path, what: str) -> str:
         raise RunError(f"{path} is missing, so {what}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise RunError(f"{path} cannot be read ({error}), so {what}") from None
+
+
+def read_object(path: Path, what: str) -> dict:
+    """Read a JSON object; RunError where the file is missing or holds anything else."""
+    try:
+        value = json.loads(read_text(path, what))
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path} is damaged ({error}); restore it, or train again") from None
+    if not isinstance(value, dict):
+        raise RunError(f"{path} is damaged (no JSON object); restore it, or train again")
+    return value

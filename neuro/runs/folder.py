@@ -16,12 +16,23 @@ from functools import cached_property
 from pathlib import Path
 
 from neuro.descriptor import Chip, chip_from_json, chip_to_json
-from neuro.errors import RunError
+from neuro.errors import FeasibilityError, RunError
 from neuro.runs.checkpoint import load_checkpoint
-from neuro.runs.files import read_text, write_atomically
+from neuro.runs.files import read_object, read_text, write_atomically
 from neuro.task import Task, task_from_json, task_to_json
 
 FORMAT, VERSION = "neuro-run", 1
+METRICS = {
+    "epoch": int,
+    "train_loss": float,
+    "train_accuracy": float,
+    "validation_loss": float,
+    "validation_accuracy": float,
+    "rate": float,
+    "slots_mean": float,
+    "violations": int,
+    "seconds": float,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +53,8 @@ class Run:
         network = build(self.task, self.chip, self.seed)
         try:
             network.load_state_dict(tensors)
-        except RuntimeError as error:
-            raise RunError(f"{self.folder}: the best checkpoint is of another network ({error})") from None
+        except (RuntimeError, FeasibilityError) as error:
+            raise RunError(f"{self.folder}: the best checkpoint is not of this task and chip ({error})") from None
         return network.eval()
 
     @cached_property
@@ -57,15 +68,24 @@ class Run:
         path = self.folder / "metrics.jsonl"
         if not path.exists():
             return []
-        try:
-            return [json.loads(line) for line in read_text(path, "there are no metrics").splitlines()]
-        except ValueError as error:
-            raise RunError(f"{path} is damaged ({error}); restore it, or train again") from None
+        return [
+            _metrics_line(path, n, line) for n, line in enumerate(read_text(path, "there are none").splitlines(), 1)
+        ]
+
+
+def _metrics_line(path: Path, number: int, text: str) -> dict:
+    try:
+        line = json.loads(text)
+        if line.keys() == METRICS.keys() and all(isinstance(line[key], kind) for key, kind in METRICS.items()):
+            return line
+    except (ValueError, RecursionError, AttributeError):
+        pass
+    raise RunError(f"{path}:{number} is no line of metrics ({text[:40]!r}); restore the file, or train again")
 
 
 def create_run(folder: Path, task: Task, chip: Chip, seed: int, facts: dict) -> Run:
     """Start a run in a new or empty folder."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not _is_free(folder):
         raise RunError(
             f"{folder} is there already; give another --out, go on with --resume, or remove it (nothing was changed)"
         )
@@ -80,15 +100,20 @@ def create_run(folder: Path, task: Task, chip: Chip, seed: int, facts: dict) -> 
     return Run(folder, task, chip, seed)
 
 
+def _is_free(folder: Path) -> bool:
+    """Whether a run may begin here: an empty folder, or one where a run ended before it had begun."""
+    begun = {"task.json", "chip.json"}
+    return folder.is_dir() and all(p.name in begun or p.name.startswith(".") for p in folder.iterdir())
+
+
 def load_run(folder: str | Path) -> Run:
     """Read a run folder; RunError where it is none or damaged."""
     folder = Path(folder)
-    text = read_text(folder / "run.json", f"{folder} is no run folder; make one with `neuro train … --out {folder}`")
-    try:
-        about = json.loads(text)
-        kind, version, seed = about["format"], about["version"], int(about["seed"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{folder / 'run.json'} is damaged ({error})") from None
+    path = folder / "run.json"
+    about = read_object(path, f"{folder} is no run folder; make one with `neuro train … --out {folder}`")
+    kind, version, seed = (about.get(key) for key in ("format", "version", "seed"))
+    if not isinstance(seed, int) or seed < 0:
+        raise RunError(f"{path} says seed {seed!r}, allowed: a whole number from 0")
     if (kind, version) != (FORMAT, VERSION):
         raise RunError(f"{folder / 'run.json'} says {kind} {version}, allowed: {FORMAT} {VERSION}")
     task = task_from_json(read_text(folder / "task.json", "the task is unknown"), str(folder / "task.json"))

@@ -1,6 +1,6 @@
 """What a task is: a network, the data it learns, and the recipe."""
 
-from neuro.task.load import load_task, task_from_json, task_names, task_to_json
+from neuro.task.load import load_task, task_from_json, task_names, task_to_json, with_epochs
 from neuro.task.models import Data, Encoder, Loss, Published, Task, Training
 from neuro.task.network import Adaptation, NetworkSpec, Output, Population, Projection, Surrogate
 
@@ -21,4 +21,5 @@ __all__ = [
     "task_from_json",
     "task_names",
     "task_to_json",
+    "with_epochs",
 ]

@@ -25,6 +25,14 @@ def load_task(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Task:
     return validate(Task, changed, "task").model_copy(update={"changed": task.changed + told})
 
 
+def with_epochs(task: Task, epochs: int) -> Task:
+    """Give the task with another number of epochs, noted in `changed`; DescriptionError where it is no such number."""
+    tree = json.loads(task_to_json(task))
+    tree["training"]["epochs"] = epochs
+    tree["changed"].append(f"training.epochs={epochs}")
+    return validate(Task, Document("epochs", tree), "task")
+
+
 def task_names() -> list[str]:
     """List the names of the shipped tasks."""
     return shipped_names("tasks")

@@ -26,7 +26,7 @@ class Encoder(Part):
 
     rate: each value is the probability of a spike in a step. regular: evenly spaced spikes, as many as `rate` would
     give on average. latency: one spike a channel, the larger the earlier. rows: the image's rows follow each other in
-    time, `steps_per_row` steps each, every value the rate of evenly spaced spikes. events: the data are events.
+    time, steps / rows steps each, every value the rate of evenly spaced spikes. events: the data are events.
     """
 
     kind: Literal["rate", "regular", "latency", "rows", "events"]

@@ -14,7 +14,7 @@ import torch
 
 from neuro.data import Dataset, encode, load_dataset
 from neuro.descriptor import Chip, load_chip
-from neuro.errors import DataError, RunError
+from neuro.errors import DataError, DescriptionError, RunError
 from neuro.evaluation import measure
 from neuro.losses import logits, regularisers, task_loss
 from neuro.nn import Network, build
@@ -29,7 +29,7 @@ from neuro.runs import (
     unpack_optimizer,
     write_atomically,
 )
-from neuro.task import Task, load_task
+from neuro.task import Task, load_task, with_epochs
 from neuro.training.progress import Progress, progress_for
 from neuro.training.recipe import batches, make_optimizer, set_learning_rate
 
@@ -72,8 +72,10 @@ def train(
     """
     task = load_task(task) if isinstance(task, str) else task
     chip = load_chip(chip) if isinstance(chip, str) else chip
+    if not isinstance(seed, int) or not 0 <= seed < 2**31:
+        raise DescriptionError(f"seed is {seed!r}, allowed: a whole number from 0 to {2**31 - 1}")
     if epochs is not None:
-        task = task.model_copy(update={"training": task.training.model_copy(update={"epochs": epochs})})
+        task = with_epochs(task, epochs)
     data, network = _checked_data(task), build(task, chip, seed)  # before anything is written
     folder = Path(out)
     run = _resumed(folder, task, chip, seed) if resume else create_run(folder, task, chip, seed, _versions())
@@ -82,10 +84,14 @@ def train(
 
 
 def _checked_data(task: Task) -> Dataset:
-    """Load a task's data and hold its shape against the task's inputs and classes."""
+    """Load a task's data and hold it against the task's inputs, read-out and loss."""
+    for what, entries in (("inputs", task.inputs), ("outputs", task.outputs)):
+        if len(entries) > 1:
+            raise DataError(f"{what} are {', '.join(entries)}; training from a data set takes exactly one")
+    if task.loss.kind == "per_step":
+        raise DataError(f"loss.kind is per_step, but {task.data.dataset} has one label a sample; use spike_count")
     data = load_dataset(task.data)
-    first = data.train.x[:1]
-    made = encode(task.encoder, first, data.train.ids[:1], 0).shape[2]
+    made = encode(task.encoder, data.train.x[:1], data.train.ids[:1], 0).shape[2]
     (name, wanted), *_ = task.inputs.items()
     if made != wanted:
         raise DataError(f"inputs.{name} is {wanted}, but {task.data.dataset} encoded as {task.encoder.kind} has {made}")
@@ -121,6 +127,7 @@ class _Trainer:
         self.optimizer = make_optimizer(self.network, self.recipe)
         self.at = Position()
         self.per_epoch = len(batches(len(self.data.train), self.recipe.batch, run.seed, 0))
+        self.thresholds = {name: p.threshold for name, p in self.task.populations.items()}
         self.stopped = False
 
     def run_to_end(self, resume: bool) -> Run:
@@ -129,12 +136,14 @@ class _Trainer:
         else:
             self._save_last()
         if self.at.epoch >= self.recipe.epochs:
+            if not (self.run.folder / "curves.png").exists():
+                plot_curves(self.run, self.run.folder / "curves.png")
             return self.run
         self.progress.start(self.run, self.network, self.at.epoch * self.per_epoch + self.at.batch, self.per_epoch)
         with _stop_on_interrupt(self):
             while self.at.epoch < self.recipe.epochs:
                 self._epoch()
-        self._plot()
+        plot_curves(self.run, self.run.folder / "curves.png")
         self.progress.end(self.run)
         return self.run
 
@@ -159,7 +168,7 @@ class _Trainer:
         outputs, record = self.network(x, record=tuple(self.task.populations))
         loss = task_loss(self.task.loss, outputs, labels)
         self.optimizer.zero_grad()
-        (loss + regularisers(self.task.loss, record)).backward()
+        (loss + regularisers(self.task.loss, record, self.thresholds)).backward()
         if self.recipe.clip:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
         self.optimizer.step()
@@ -215,11 +224,9 @@ class _Trainer:
             self.network.load_state_dict(_below(tensors, "network."))
             self.optimizer.load_state_dict(unpack_optimizer(tensors, facts["optimizer"]))
             self.at = Position(**facts["position"])
+            _ = self.run.metrics
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise RunError(f"{self.run.folder}: the last checkpoint does not fit this run ({error})") from None
-
-    def _plot(self) -> None:
-        plot_curves(self.run, self.run.folder / "curves.png")
 
 
 def _below(tensors: dict, prefix: str) -> dict:

@@ -147,7 +147,8 @@ DAMAGE = {
 def edit(path, **changed):
     tree = json.loads(path.read_text())
     for key, new in changed.items():
-        tree[key] = new(tree[key]) if callable(new) else new
+        place = tree if key in tree else tree["facts"]
+        place[key] = new(place[key]) if callable(new) else new
     path.write_text(json.dumps(tree))
 
 

@@ -102,7 +102,7 @@ def test_ctrl_c_saves_and_going_on_gives_the_same_bits(longer, tmp_path, after):
         neuro.train(str(path), "dynapse1", tmp_path / "run", seed=5, progress=Stopping(after))
     assert stopped.value.status == 130
     assert signal.getsignal(signal.SIGINT) is handler
-    position = json.loads((tmp_path / "run" / "last.json").read_text())["position"]
+    position = json.loads((tmp_path / "run" / "last.json").read_text())["facts"]["position"]
     per_epoch = -(-len(load_dataset(load_task(path).data).train) // 6)
     assert position["epoch"] * per_epoch + position["batch"] == after
     with pytest.raises(RunError, match="--resume"):  # and once more, before it goes to the end
@@ -175,7 +175,7 @@ def test_ctrl_c_to_a_process_in_the_middle_of_an_epoch(longer, tmp_path):
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, (out, err)
     assert out == "" and "Traceback" not in err and "--resume" in err and str(tmp_path / "run") in err
-    position = json.loads((tmp_path / "run" / "last.json").read_text())["position"]
+    position = json.loads((tmp_path / "run" / "last.json").read_text())["facts"]["position"]
     assert position["epoch"] < 3 and position["batch"] > 0
     said = call(*command, "--resume")
     assert said.status == 0, said
@@ -306,9 +306,10 @@ def test_membranes_are_regularised_in_thresholds(tiny, tmp_path, monkeypatch):
         task = load_task(tiny, ["loss.voltage_weight=1", "loss.rate_weight=0", *changes])
         losses = seen[theta] = []
 
-        def noted(loss, record, losses=losses):
-            losses.append(float(regularisers(loss, record).detach()))
-            return regularisers(loss, record)
+        def noted(loss, record, thresholds, losses=losses):
+            value = regularisers(loss, record, thresholds)
+            losses.append(float(value.detach()))
+            return value
 
         monkeypatch.setattr(loop, "regularisers", noted)
         neuro.train(task, "generic", tmp_path / f"{theta}", epochs=1, progress=Quiet())
