@@ -13,10 +13,10 @@ demo: $(STAMP)
 	$(BIN)/neuro demo --out runs/demo
 
 test: $(STAMP) lint
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"
 
 test-all: $(STAMP) lint
-	$(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 benchmarks: $(STAMP)
 	$(BIN)/python benchmarks/training_step.py

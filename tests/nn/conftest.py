@@ -29,15 +29,6 @@ def spec(inputs=None, populations=None, projections=None, **more):
     )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Networks this small are slower on several threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="session")
 def make():
     """Build a network: chip name, overrides, seed, fields of the spec."""

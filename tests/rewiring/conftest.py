@@ -7,15 +7,6 @@ import neuro
 from neuro.task import NetworkSpec
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Networks this small are slower on several threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="session")
 def make():
     def build(chip="dynapse1", overrides=("slots=6",), seed=0, linear=False, **fields):

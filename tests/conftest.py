@@ -1,12 +1,7 @@
-"""One thread for small networks, and a trained run that tests share."""
-
-import sys
-from pathlib import Path
+"""One thread for small networks (more would only wait for each other), and trained runs that tests share."""
 
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(autouse=True)
