@@ -3,6 +3,9 @@
 Expected before measuring: at 64 slots no difference; at 4 slots "free" lets latents of connections that lost their words
 drift far from the region, so that they answer late: "hull" might be ahead there.
 
+Found: the opposite. Inside the hull Σ|w|/b ≤ slots; spread over many more sources than slots that is less than half a
+word each, so the nearest code is empty, neurons fall silent and no gradient wakes them. "free" is the default.
+
     python benchmarks/latent_rule.py [--seeds 0 1 2 3 4]
 """
 

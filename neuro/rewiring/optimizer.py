@@ -22,7 +22,8 @@ class QRewiring(torch.optim.Optimizer):
     """Step the wrapped optimizer, then project.
 
     network: a `neuro.Network` or what `neuro.constrain` gives. latent: "free" leaves latents where they went, "hull"
-    draws them back into the convex hull of what fits (for counts the L1 ball of radius slots). base_every: base weights
+    draws them back into the convex hull of what fits (for counts the L1 ball of radius slots), whose nearest code is empty
+    where a neuron hears many more sources than it has words (measured: benchmarks/latent_rule.py). base_every: base weights
     move every so many steps, by that step's gradient; with plain `network.parameters()` at a tenth of the group's step.
     Raises FeasibilityError on gradients or parameters that are not finite; the network stays that of the last good step.
     """
