@@ -30,7 +30,13 @@ def accuracy_row(task: str, chip: str) -> str:
 
 
 def text() -> str:
-    rows = [accuracy_row(t, c) for t in ("digits", "digits-recurrent") for c in ("dynapse1", "dynapse2", "binary-core")]
+    shown = [
+        ("digits", "dynapse1"),
+        ("digits", "dynapse2"),
+        ("digits", "binary-core"),
+        ("digits-recurrent", "dynapse1"),
+    ]
+    rows = [accuracy_row(task, chip) for task, chip in shown]
     lines = [
         "| task and chip | test accuracy, mean ± sd | slots a neuron | spikes that differ in replay | limits exceeded |",
         "|---|---|---|---|---|",

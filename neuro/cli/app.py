@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
+import neuro
 from neuro.cli import check, chips, demo, evaluate, export, replay, tasks, train, verify
 from neuro.errors import NeuroError
 
@@ -18,6 +20,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False) -> None:
+    if version:
+        print(f"neuro {neuro.__version__}")
+        raise typer.Exit
+
+
 for module in (chips, tasks, train, evaluate, export, verify, check, replay, demo):
     app.command(name=module.NAME)(module.command)
 

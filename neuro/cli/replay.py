@@ -59,7 +59,9 @@ def _read(path: Path):
     try:
         with open(path, "rb") as file:
             x = np.lib.format.read_array(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError, SyntaxError, tokenize.TokenError, MemoryError) as error:
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from None
+    except (ValueError, EOFError, SyntaxError, tokenize.TokenError, MemoryError) as error:
         raise DataError(f"{path} is no NPY file of numbers ({error})") from None
     if x.ndim not in (2, 3) or x.dtype.kind not in "biuf":
         raise DataError(

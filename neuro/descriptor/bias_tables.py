@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from neuro.descriptor.document import Document
 from neuro.descriptor.paths import KeyPath
+from neuro.descriptor.shipped import shipped
 from neuro.descriptor.textfile import read_text
 from neuro.descriptor.yamltext import Spot, scalar
 from neuro.errors import DescriptionError
@@ -86,6 +87,9 @@ def _inside(folder: Path, file: str, document: Document, path: KeyPath) -> Path:
         raise DescriptionError(f"{where}: {file!r:.60} is no name of a file") from None
     if outside:
         raise DescriptionError(f"{where}: {file!r} links to a file outside the folder of the chip file; copy it there")
-    if not there:
-        raise DescriptionError(f"{where}: no file {file!r} in {folder}")
-    return found
+    if there:
+        return found
+    ours = shipped("chips") / file
+    if not ours.is_file():
+        raise DescriptionError(f"{where}: no file {file!r} in {folder}, nor among the shipped chips")
+    return ours

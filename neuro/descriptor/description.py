@@ -19,7 +19,11 @@ def describe(chip: Chip) -> list[tuple[str, list[Row]]]:
 
     Assumptions read "assumption: ...", and what an override changed names the override.
     """
-    head = [("name", chip.label, ""), ("title", chip.title, ""), ("real", _word(chip.real), "")]
+    head = [
+        ("name", chip.label, ""),
+        ("title", chip.title, ""),
+        ("real", "no, changed" if chip.changed else _word(chip.real), ""),
+    ]
     head += [("note", note, "") for note in chip.notes]
     sections = [("chip", head)]
     for name in Chip.model_fields:

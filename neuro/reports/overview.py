@@ -98,5 +98,9 @@ def _sample(raster, bars, run: Run) -> None:
     scores = outputs.sum(0)[0].numpy()
     label = int(part.y[0])
     bars.bar(range(len(scores)), scores, color=[ORANGE if i == label else BLUE for i in range(len(scores))])
-    bars.set(xlabel="class", ylabel="output spikes", title=f"read-out (true class {label} in orange)")
+    bars.set(
+        xlabel="class",
+        ylabel="output spikes",
+        title=f"read-out: answers {int(scores.argmax())}, true class {label} (orange)",
+    )
     bars.set_xticks(range(len(scores)))

@@ -17,6 +17,7 @@ def figure(rows: int, columns: int, size: tuple[float, float]):
     axes = fig.subplots(rows, columns, squeeze=False)
     for ax in axes.flat:
         ax.spines[["top", "right"]].set_visible(False)
+        ax.xaxis.get_major_locator().set_params(integer=True)
     return fig, axes
 
 

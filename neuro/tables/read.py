@@ -17,7 +17,7 @@ from neuro.tables.write import MANIFEST
 
 MAX_MANIFEST = 64 * 2**20
 MAX_TABLE = 4 * 2**30
-EDITED = "edited after export; export again, or load it as edited and check it"
+EDITED = "edited after export; export again, or look at it with `neuro check FOLDER --edited`"
 
 
 def read_folder(folder: str | Path, edited: bool) -> tuple[Manifest, dict[str, pd.DataFrame]]:

@@ -116,7 +116,10 @@ class Live(Quiet):
 def heading(run, network) -> str:
     """Say what is being trained on what."""
     sizes = ", ".join(f"{name} {p.size}" for name, p in run.task.populations.items())
-    return f"{run.task.name} on {run.chip.label}, seed {run.seed}: {sizes}; {len(network.plan.cores)} cores"
+    return (
+        f"{run.task.name} on {run.chip.label}, seed {run.seed}: {sizes}; {len(network.plan.cores)} cores\n"
+        "(* best so far on validation; rate: spikes a neuron and step; slots: words used a neuron)"
+    )
 
 
 def epoch_line(line: dict, better: bool) -> str:
