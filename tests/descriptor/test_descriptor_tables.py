@@ -66,7 +66,14 @@ def test_no_link_out_of_the_folder(folder, chip_file, mistakes, tmp_path_factory
 
 def test_missing_table(chip_file, mistakes, folder):
     (line,) = mistakes(chip_file(("P: table.csv", "P: none.csv")))
-    assert line == f"chip.yaml:28: bias_dac.P: no file 'none.csv' in {folder}"
+    assert line == f"chip.yaml:28: bias_dac.P: no file 'none.csv' in {folder}, nor among the shipped chips"
+
+
+def test_a_copied_chip_finds_the_tables_of_the_shipped_one(tmp_path):
+    from neuro.descriptor import find_shipped
+
+    (tmp_path / "mine.yaml").write_text(find_shipped("dynapse1", "chips").read_text())
+    assert load_chip(tmp_path / "mine.yaml") == load_chip("dynapse1")
 
 
 def test_link_in_a_circle(folder, chip_file, mistakes):
