@@ -65,13 +65,11 @@ class CountScheme:
         size, base = self._sizes(places, allowed)
         most, budget = most_slots(self.slots), row_budget(self.slots, places)
         entry, words = best_words(size.div_(base).flatten(1), base.square_().flatten(1), budget, most)
-        row, chosen = words.nonzero(as_tuple=True)
-        place = entry[row, chosen]
-        column, current, line = _unravel(place, *places.shape[2:])
-        kind = self._kinds(places)[(places.flatten(1)[row, place] < 0).long(), current]
-        shape = (*places.shape[:2], len(self.signs), places.shape[3])
-        code = places.new_zeros(shape, dtype=torch.int16 if most <= LARGEST_INT16 else torch.int32)
-        code[row, column, kind, line] = words[row, chosen].to(code.dtype)
+        kind = torch.int16 if most <= LARGEST_INT16 else torch.int32
+        number = torch.zeros(size.flatten(1).shape, dtype=kind, device=latent.device)
+        number = number.scatter_(1, entry, words.to(kind)).view(places.shape)
+        of_sign = {1: number * (places > 0), -1: number * (places < 0)}
+        code = torch.stack([of_sign[s][:, :, c] for s, c in zip(self.signs, self.currents, strict=True)], 2)
         return code if latent.dim() == 4 else code[..., 0]
 
     def decode(self, code: torch.Tensor) -> torch.Tensor:

@@ -58,6 +58,9 @@ def contenders(key: torch.Tensor, most: int) -> torch.Tensor:
     """
     if not 0 < most < key.shape[1] - SLACK:
         return torch.arange(key.shape[1], device=key.device).expand(key.shape)
+    chosen = key >= key.topk(most, dim=1, sorted=False).values.amin(1, keepdim=True)
+    if int(chosen.count_nonzero()) == most * len(key):  # no row has equal keys at its end
+        return chosen.nonzero(as_tuple=True)[1].view(len(key), most)
     best, entry = key.topk(most + 1, dim=1)
     entry = entry[:, :most]
     unclear = ((best[:, most - 1] == best[:, most]) & (best[:, most] > 0)).nonzero()[:, 0]
@@ -108,6 +111,8 @@ def _fitting(words: _Words, budget: torch.Tensor) -> torch.Tensor:
     """Take every word that gains, or in rows where that is too many the best `budget` words."""
     count = words.above(torch.zeros_like(words.size[:, :1]))
     over = (count.sum(1) > budget).nonzero()[:, 0]
+    if 0 < len(over) == len(count):
+        return _best(words, budget)
     if len(over):
         count[over] = _best(words.rows(over), budget[over])
     return count
