@@ -153,12 +153,12 @@ def test_plain_lines_in_a_pipe(tiny, tmp_path):
     said = run("train", tiny, "--chip", "dynapse1", "--out", tmp_path / "run")
     assert said.status == 0
     lines = said.err.strip().splitlines()
-    assert len(lines) == 3
-    assert "tiny on dynapse1, seed 0" in lines[0]
+    assert len(lines) == 4
+    assert "tiny on dynapse1, seed 0" in lines[0] and "best so far on validation" in lines[1]
     for number in (1, 2):
-        assert re.fullmatch(LINE.format(number), lines[number].strip()), lines[number]
+        assert re.fullmatch(LINE.format(number), lines[number + 1].strip()), lines[number + 1]
     assert "\r" not in said.err and "\x1b" not in said.err + said.out
-    assert lines[2].endswith("left 0:00:00")
+    assert lines[3].endswith("left 0:00:00")
 
 
 def test_a_live_bar_in_a_terminal(tiny, tmp_path):
