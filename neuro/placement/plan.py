@@ -9,6 +9,7 @@ import numpy as np
 
 from neuro.descriptor import Chip, SynapseType
 from neuro.dynamics import ParameterSet
+from neuro.placement.parameters import listens_with
 from neuro.task import NetworkSpec
 
 
@@ -83,15 +84,9 @@ class Plan:
             if projection.delay is not None:
                 wanted = projection.delay - self.source_delay(source)
                 mask[:, place, :, [line != wanted for line in self.spec.delay_lines]] = False
-        for c, current in enumerate(self.currents):
-            if current not in self._listens(target):
-                mask[:, :, c] = False
+        heard = listens_with(self.spec.populations[target], self.chip)
+        mask[:, :, [current not in heard for current in self.currents]] = False
         return None if mask.all() else mask
-
-    def _listens(self, target: str) -> tuple[str, ...]:
-        from neuro.placement.parameters import listens_with
-
-        return listens_with(self.spec.populations[target], self.chip)
 
     def describe(self) -> str:
         """Lay the plan out as text: each population's cores, and how many tags each core tells apart."""

@@ -21,8 +21,11 @@ def route(
     routes = [r for target in range(chip.chips) for r in _neurons_to(target, spec, chip, locations, reach, book)]
     inputs = [r for target in range(chip.chips) for r in _inputs_to(target, spec, chip, reach, book)]
     order = {name: i for i, name in enumerate((*spec.inputs, *spec.populations))}
-    key = lambda r: (order[r.source], r.index, r.target_chip)  # noqa: E731
-    return tuple(sorted(routes, key=key)), tuple(sorted(inputs, key=key))
+
+    def place_in_task(r: Route) -> tuple[int, int, int]:
+        return order[r.source], r.index, r.target_chip
+
+    return tuple(sorted(routes, key=place_in_task)), tuple(sorted(inputs, key=place_in_task))
 
 
 def _reach(source: str, spec: NetworkSpec, locations) -> dict[int, tuple[int, ...]]:
