@@ -13,7 +13,7 @@ import torch
 from neuro.errors import DescriptionError, FeasibilityError
 from neuro.weights import violation
 from neuro.weights.ball import into_ball
-from neuro.weights.latents import aligned, base_rows, finite, fold_sum, row_budget
+from neuro.weights.latents import aligned, as_floats, base_rows, finite, fold_sum, is_compiled_for, row_budget
 from neuro.weights.parameters import base_tensor, most_slots, moved, slot_limit, typical_mean, typical_slots
 from neuro.weights.selection import best_words
 
@@ -62,25 +62,46 @@ class CountScheme:
         Raises FeasibilityError for latents that are not finite. Source: design, exact projection, counts.
         """
         places, allowed = self._places(finite(latent)), aligned(allowed, latent)
-        size, base = self._sizes(places, allowed)
+        if allowed is not None:
+            places = places.masked_fill(~allowed.reshape(places.shape), 0.0)
         most, budget = most_slots(self.slots), row_budget(self.slots, places)
-        entry, words = best_words(size.div_(base).flatten(1), base.square_().flatten(1), budget, most)
         kind = torch.int16 if most <= LARGEST_INT16 else torch.int32
-        number = torch.zeros(size.flatten(1).shape, dtype=kind, device=latent.device)
+        choose = self._by_rows if is_compiled_for(latent) else self._by_tensors
+        code = choose(places, budget, most, kind)
+        return code if latent.dim() == 4 else code[..., 0]
+
+    def _by_rows(self, places: torch.Tensor, budget: torch.Tensor, most: int, kind: torch.dtype) -> torch.Tensor:
+        from neuro.weights.compiled import count_rows  # numba is imported where a projection needs it
+
+        bases = base_rows("base_weights", self.base_weights, places)
+        code = torch.zeros(*places.shape[:2], len(self.signs), places.shape[3], dtype=kind)
+        count_rows(as_floats(places), bases.numpy(), self._kinds(places).numpy(), budget.numpy(), most, code.numpy())
+        return code
+
+    def _by_tensors(self, places: torch.Tensor, budget: torch.Tensor, most: int, kind: torch.dtype) -> torch.Tensor:
+        size, base = self._sizes(places)
+        entry, words = best_words(size.div_(base).flatten(1), base.square_().flatten(1), budget, most)
+        number = torch.zeros(size.flatten(1).shape, dtype=kind, device=places.device)
         number = number.scatter_(1, entry, words.to(kind)).view(places.shape)
         of_sign = {1: number * (places > 0), -1: number * (places < 0)}
-        code = torch.stack([of_sign[s][:, :, c] for s, c in zip(self.signs, self.currents, strict=True)], 2)
-        return code if latent.dim() == 4 else code[..., 0]
+        return torch.stack([of_sign[s][:, :, c] for s, c in zip(self.signs, self.currents, strict=True)], 2)
 
     def decode(self, code: torch.Tensor) -> torch.Tensor:
         """Return the float32 weight [N, M], [N, M, C] or [N, M, C, D] of a code."""
         signed = base_rows("base_weights", self.base_weights, code) * torch.tensor(self.signs, device=code.device)
-        weights = []
-        for current in range(self._current_count):
-            kinds = [k for k, c in enumerate(self.currents) if c == current]
-            terms = [code[:, :, k] * signed[:, k].view(-1, 1, *(1,) * (code.dim() - 3)) for k in kinds]
-            weights.append(sum(terms[1:], terms[0]).to(torch.float32))
-        return weights[0] if code.dim() == 3 and len(weights) == 1 else torch.stack(weights, 2)
+        places = code if code.dim() == 4 else code[..., None]
+        shape = (*code.shape[:2], self._current_count, places.shape[3])
+        weight = torch.zeros(shape, dtype=torch.float32, device=code.device)
+        if is_compiled_for(code):
+            from neuro.weights.compiled import count_weights
+
+            count_weights(places.numpy(), signed.numpy(), np.array(self.currents), weight.numpy())
+        else:
+            for k, current in enumerate(self.currents):
+                weight[:, :, current] += (places[:, :, k] * signed[:, k, None, None]).to(torch.float32)
+        if code.dim() == 4:
+            return weight
+        return weight[..., 0] if self._current_count > 1 else weight[:, :, 0, 0]
 
     def slots_used(self, code: torch.Tensor) -> torch.Tensor:
         """Return the number of words each row uses, [N] long."""
@@ -106,14 +127,16 @@ class CountScheme:
         Each current has an equal share of the slots. Its base is the median over rows of Σ|w| / share, summed over
         the `share` largest |w| of a row: in wide rows the rest is too small to win a word.
         """
-        size, _ = self._sizes(self._places(finite(latent)), None)
+        size, _ = self._sizes(self._places(finite(latent)))
         share = max(typical_slots(self.slots) // self._current_count, 1)
         return torch.stack([typical_mean(size[:, :, current].flatten(1), share) for current in self.currents])
 
     def hull(self, latent: torch.Tensor, allowed: torch.Tensor | None = None) -> torch.Tensor:
         """Return the nearest latent in the convex hull of all that fits: Σ |w| / base <= slots in every row."""
         places, allowed = self._places(finite(latent)), aligned(allowed, latent)
-        size, base = self._sizes(places, allowed)
+        size, base = self._sizes(places)
+        if allowed is not None:
+            size = size.masked_fill(~allowed.reshape(size.shape), 0.0)
         inside = into_ball(size.flatten(1), base.flatten(1), row_budget(self.slots, places), each=torch.inf)
         return inside.view(latent.shape).to(latent.dtype).copysign(latent.detach())
 
@@ -138,8 +161,8 @@ class CountScheme:
         table = [[kind.get((sign, current), -1) for current in range(self._current_count)] for sign in (1, -1)]
         return torch.tensor(table, device=places.device)
 
-    def _sizes(self, places: torch.Tensor, allowed: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return |w|, 0 where no type or permission serves it, and its type's base, both [N, M, C, D] float64."""
+    def _sizes(self, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return |w|, 0 where no type serves it, and its type's base, both [N, M, C, D] float64."""
         kinds, negative = self._kinds(places), places < 0
         bases = base_rows("base_weights", self.base_weights, places)[:, kinds.clamp(min=0), None]
         base = torch.where(negative, bases[:, None, 1], bases[:, None, 0])
@@ -147,7 +170,7 @@ class CountScheme:
         if len(self.signs) < 2 * self._current_count:
             absent = (kinds < 0)[:, :, None]
             size = size.masked_fill(torch.where(negative, absent[1], absent[0]), 0.0)
-        return size if allowed is None else size.masked_fill(~allowed.reshape(size.shape), 0.0), base
+        return size, base
 
 
 def _check_types(signs: tuple, currents: tuple) -> None:
@@ -166,13 +189,6 @@ def _check_types(signs: tuple, currents: tuple) -> None:
                 f"current {current} has {have} types of sign {sign:+d}, allowed: 1; several types per current and "
                 "sign are not supported yet by the exact rule; leave the others out"
             )
-
-
-def _unravel(place: torch.Tensor, currents: int, lines: int):
-    """Split an entry's number into column, current and line."""
-    if currents == lines == 1:
-        return place, torch.zeros_like(place), torch.zeros_like(place)
-    return place // (currents * lines), place // lines % currents, place % lines
 
 
 def _broken(scheme: CountScheme, counts: np.ndarray, allowed) -> list[violation.Violation]:

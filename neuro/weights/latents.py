@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from neuro.errors import FeasibilityError
@@ -33,6 +34,17 @@ def _not_finite(latent: torch.Tensor) -> str:
         f"({len(wrong)} of {latent.numel()} entries are not); "
         "lower the learning rate or clip gradients, and go on from the last checkpoint"
     )
+
+
+def is_compiled_for(latent: torch.Tensor) -> bool:
+    """Whether machine code takes this latent; elsewhere the same choice is made with tensor operations."""
+    return latent.device.type == "cpu"
+
+
+def as_floats(latent: torch.Tensor) -> np.ndarray:
+    """View a latent as float32 or float64 numbers side by side in memory; smaller floats are widened."""
+    wide = latent if latent.dtype == torch.float64 else latent.to(torch.float32)
+    return wide.contiguous().numpy()
 
 
 def aligned(allowed: torch.Tensor | None, latent: torch.Tensor) -> torch.Tensor | None:

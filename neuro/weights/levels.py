@@ -77,14 +77,14 @@ class LevelScheme:
         value, index = Palette.of(self._values(latent)).nearest(target)
         gains = gain(value, target).clamp_(min=0)
         if allowed is not None:
-            gains = gains.masked_fill(~allowed.flatten(1), 0.0)
+            gains.mul_(allowed.flatten(1))
         if self.sign != "free":
-            gains = gains.masked_fill(negative != self._minus_wins(gains, negative, latent), 0.0)
+            gains.mul_(negative == self._minus_wins(gains, negative, latent))
             index = index + len(self.levels) * negative
         taken = gains > 0
         if self.slots is not None:
             taken = best_entries(gains, row_budget(self.slots, latent), most_slots(self.slots))
-        return torch.where(taken, index, -1).view(latent.shape).to(torch.int16)
+        return ((index + 1) * taken).sub_(1).view(latent.shape).to(torch.int16)
 
     def decode(self, code: torch.Tensor) -> torch.Tensor:
         """Return the float32 weight of a code, in its shape."""
@@ -172,7 +172,8 @@ class LevelScheme:
 
     def _minus_wins(self, gains: torch.Tensor, negative: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
         """Say of each entry [N, E] whether its row or source takes the sign −."""
-        plus, minus = gains.masked_fill(negative, 0.0), gains.masked_fill(~negative, 0.0)
+        minus = gains * negative
+        plus = gains - minus
         if self.sign == "row":
             return minus_wins_row(plus, minus)
         groups = torch.zeros(len(latent), dtype=torch.int64) if self.groups is None else self.groups

@@ -12,7 +12,7 @@ import torch
 from neuro.errors import DescriptionError
 from neuro.weights import violation
 from neuro.weights.ball import into_ball
-from neuro.weights.latents import aligned, base_rows, finite, fold_sum, row_budget
+from neuro.weights.latents import aligned, as_floats, base_rows, finite, fold_sum, is_compiled_for, row_budget
 from neuro.weights.palette import Palette, gain, look_up
 from neuro.weights.parameters import base_tensor, median_or_one, most_slots, moved, slot_limit
 from neuro.weights.selection import best_entries, contenders
@@ -56,19 +56,26 @@ class MaskScheme:
         distance the smaller value, of equal sums the smaller mask. Raises FeasibilityError for latents that are not
         finite. Source: design, exact projection, masks.
         """
-        latent = finite(latent)
-        most, allowed = most_slots(self.slots), aligned(allowed, latent)
-        size = latent.to(torch.float64).abs().flatten(1)
-        if allowed is not None:
-            size = size.masked_fill(~allowed.flatten(1), 0.0)
+        latent, allowed = finite(latent), aligned(allowed, latent)
+        wanted = (latent if allowed is None else latent.masked_fill(~allowed, 0.0)).flatten(1)
+        palette, budget = Palette.of(self._sums(latent)[:, 1:]), row_budget(self.slots, latent)
+        kind = torch.int8 if self._bits < MOST_BITS else torch.int16
+        code = torch.zeros(wanted.shape, dtype=kind, device=latent.device)
+        if is_compiled_for(latent):
+            from neuro.weights.compiled import mask_rows  # numba is imported where a projection needs it
+
+            sums, names = palette.values.numpy(), palette.names.numpy()
+            mask_rows(as_floats(wanted), sums, names, budget.numpy(), code.numpy())
+            return code.view(latent.shape)
+        size = wanted.to(torch.float64).abs()
+        most = most_slots(self.slots)
         entry = contenders(size, most)  # a larger |w| gains more
         size = size.gather(1, entry)
-        value, name = Palette.of(self._sums(latent)[:, 1:]).nearest(size)
-        taken = best_entries(gain(value, size), row_budget(self.slots, latent), most)
-        masks = ((name + 1) * taken).to(torch.int8 if self._bits < MOST_BITS else torch.int16)
-        code = torch.zeros(latent.shape, dtype=masks.dtype, device=latent.device)
-        code.flatten(1).scatter_(1, entry, masks)
-        return torch.where(latent < 0, -code, code)
+        value, name = palette.nearest(size)
+        taken = best_entries(size.masked_fill(gain(value, size) <= 0, 0.0), budget, most)
+        masks = ((name + 1) * taken).to(kind)
+        code.scatter_(1, entry, masks)
+        return torch.where(wanted < 0, -code, code).view(latent.shape)
 
     def decode(self, code: torch.Tensor) -> torch.Tensor:
         """Return the float32 weight of a code, in its shape."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
+from neuro.weights.latents import is_compiled_for
+
 
 def look_up(table: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
     """Read table [1, V] (shared) or [N, V] (per row) at index [N, E] long."""
@@ -30,6 +32,13 @@ class Palette:
 
         Smaller means nearer to 0: the projection then never spends weight for nothing.
         """
+        if is_compiled_for(target):
+            from neuro.weights.compiled import nearest_values
+
+            value, name = torch.empty_like(target), torch.empty(target.shape, dtype=torch.int64)
+            arrays = (target, self.values, self.names, value, name)
+            nearest_values(*(tensor.numpy() for tensor in arrays))
+            return value, name
         count = self.values.shape[1]
         edges = self.values[0] if len(self.values) == 1 else self.values
         right = torch.searchsorted(edges, target.contiguous())

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import torch
 
+from neuro.weights.latents import is_compiled_for
+
 # Below this size the closed form for the number of words errs by less than one, so that one correction is exact.
 CLOSED_FORM = 2.0**44
 SLACK = 8
@@ -21,6 +23,12 @@ def best_entries(gain: torch.Tensor, budget: torch.Tensor, most: int) -> torch.T
 
     gain [R, E] float64, budget [R] long, most = the largest budget; returns bool [R, E].
     """
+    if is_compiled_for(gain):
+        from neuro.weights.compiled import best_rows
+
+        taken = torch.empty(gain.shape, dtype=torch.bool)
+        best_rows(gain.numpy(), budget.numpy(), taken.numpy())
+        return taken
     most = min(most, gain.shape[1])
     if most == 0:
         return torch.zeros_like(gain, dtype=torch.bool)

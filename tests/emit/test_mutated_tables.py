@@ -19,7 +19,7 @@ from neuro.emulator import ReplayState
 from neuro.emulator.wiring import wire
 from neuro.errors import NeuroError
 
-TRIES = 5
+TRIES = 40
 
 
 def mutate_cell(folder, rng) -> str:
@@ -102,8 +102,8 @@ def behave_alike(network, first, second, rng) -> bool:
     reach = min(wire(first).reach, wire(second).reach)
     names = tuple(network.plan.spec.populations)
     for attempt in range(TRIES):
-        x = random_events(rng, network, steps=6 + reach, batch=16, share=(0.1, 0.5, 0.95)[attempt % 3])
-        state = random_state(first, reach, rng, 16) if attempt % 4 else None
+        x = random_events(rng, network, steps=6 + reach, batch=64, share=(0.1, 0.5, 0.95)[attempt % 3])
+        state = random_state(first, reach, rng, 64) if attempt % 4 else None
         try:
             (a, one), (b, two) = (neuro.replay(t, x, state=state, record=names) for t in (first, second))
         except NeuroError:
@@ -166,7 +166,7 @@ def test_every_mutation_is_found_or_harmless(name, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CHIPS)
 def test_every_mutation_is_found_or_harmless_many_times(name, tmp_path):
-    fates, unseen = mutations(name, range(100, 160), 40, tmp_path)
+    fates, unseen = mutations(name, range(100, 120), 40, tmp_path)
     assert unseen == [], (unseen, fates)
 
 

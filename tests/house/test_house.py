@@ -19,6 +19,7 @@ ORDER = [
         "errors",
         "descriptor",
         "task",
+        "jit",
         "weights",
         "dynamics",
         "placement",
@@ -33,8 +34,9 @@ ORDER = [
 ]
 ONLY = {
     "errors": set(),
-    "weights": {"errors"},
-    "dynamics": {"errors"},
+    "jit": set(),
+    "weights": {"errors", "jit"},
+    "dynamics": {"errors", "jit"},
     "tables": {"errors", "descriptor", "dynamics"},
     "formats": {"errors", "descriptor", "tables", "dynamics"},
     "emulator": {"errors", "descriptor", "tables", "dynamics"},

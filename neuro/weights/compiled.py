@@ -1,0 +1,279 @@
+"""The choice of a row's best words as machine code for the CPU: the same codes as `neuro.weights.selection`, sooner.
+
+Any threshold that exactly `budget` words exceed proves those words the best, so the search for one may guess as it
+likes; only its last count must be exact. Where no threshold separates (equal gains), halving ends between two
+neighbouring floats: all words left then gain the same and are taken in the order of the entries.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from neuro.jit import compiled, estimated
+
+GUESSES = 24
+MANY = 32  # from so many values on a search by halving is sooner than comparing with each
+FEW = 2.0**44  # sizes below it: the closed form for the number of words errs by less than one
+
+
+@compiled
+def count_rows(latent, bases, kinds, budget, most, code):
+    """Fill code [N, M, K, D] (zeros) with the nearest counts of latent [N, M, C, D].
+
+    bases [1 or N, K] float64, kinds [2, C] the type of + and − weights or −1, budget [N], most = its largest.
+    """
+    rows, columns, currents, lines = latent.shape
+    width = columns * currents * lines
+    value, size, words = np.empty(width, latent.dtype), np.empty(width), np.empty(width)
+    fall, rate = np.empty(width), np.empty(width)
+    spot, of_current = np.empty(width, np.int32), np.empty(width, np.int32)
+    for row in range(rows):
+        base = bases[row if len(bases) > 1 else 0]
+        count = _worth_a_word(latent[row], base, kinds, value, spot, of_current)
+        for j in range(count):
+            kind = kinds[1 if value[j] < 0 else 0, of_current[j]]
+            spot[j] += kind * lines
+            size[j] = abs(value[j]) / base[kind]
+            step = base[kind] * base[kind]
+            fall[j], rate[j] = 2 * step, 0.5 / step
+        _take(size[:count], fall[:count], rate[:count], budget[row], most, words[:count])
+        flat = code[row].reshape(-1)
+        for j in range(count):
+            flat[spot[j]] = words[j]
+
+
+@compiled
+def _worth_a_word(latent, base, kinds, value, spot, of_current):
+    """List the entries whose first word could gain (|w| >= b / 2): value, place in the code of kind 0, current."""
+    columns, currents, lines = latent.shape
+    up, down = np.full(currents, np.inf), np.full(currents, -np.inf)
+    for current in range(currents):
+        if kinds[0, current] >= 0:
+            up[current] = base[kinds[0, current]] / 2
+        if kinds[1, current] >= 0:
+            down[current] = -base[kinds[1, current]] / 2
+    count = 0
+    for column in range(columns):
+        for current in range(currents):
+            for line in range(lines):
+                here = latent[column, current, line]
+                value[count] = here
+                spot[count] = column * len(base) * lines + line
+                of_current[count] = current
+                count += (here >= up[current]) | (here <= down[current])
+    return count
+
+
+@compiled
+def _take(size, fall, rate, budget, most, words):
+    """Set how many words each entry takes: the `budget` best that gain."""
+    if budget == 0:
+        words[:] = 0
+        return
+    total = _count(size, fall, rate, most, 0.0, words)
+    if total <= budget:
+        return
+    guess = _guess(size, rate, budget, most, total)
+    if guess > 0 and _count(size, fall, rate, most, guess, words) == budget:
+        return
+    low, high = 0.0, 0.0
+    for j in range(len(size)):
+        high = max(high, (size[j] - 0.5) * fall[j])
+    while True:
+        middle = low + (high - low) / 2
+        if not low < middle < high:
+            break
+        total = _count(size, fall, rate, most, middle, words)
+        if total == budget:
+            return
+        if total > budget:
+            low = middle
+        else:
+            high = middle
+    upper = np.empty_like(words)
+    _count(size, fall, rate, most, low, upper)
+    left = budget - _count(size, fall, rate, most, high, words)
+    for j in range(len(size)):
+        more = min(left, int(upper[j] - words[j]))
+        words[j] += more
+        left -= more
+
+
+@compiled
+def _count(size, fall, rate, most, threshold, words):
+    """Set how many words of each entry gain more than a threshold; returns their sum."""
+    for j in range(len(size)):
+        number = math.ceil((size[j] - 0.5) - threshold * rate[j])
+        number = number if number > 0.0 else 0.0
+        number = number if number < most else most
+        number += 1.0 if ((size[j] - number) - 0.5) * fall[j] > threshold else 0.0
+        number -= 1.0 if ((size[j] - (number - 1.0)) - 0.5) * fall[j] <= threshold else 0.0
+        number = number if number > 0.0 else 0.0
+        words[j] = number if number < most else most
+    if _largest(size) >= FEW:
+        for j in range(len(size)):
+            words[j] = _above_by_halving(size[j], fall[j], most, threshold)
+    return _sum(words)
+
+
+@estimated
+def _sum(words):
+    total = 0.0
+    for j in range(len(words)):
+        total += words[j]
+    return total
+
+
+@estimated
+def _largest(size):
+    largest = 0.0
+    for j in range(len(size)):
+        largest = size[j] if size[j] > largest else largest
+    return largest
+
+
+@compiled
+def _above_by_halving(size, fall, most, threshold):
+    low, high = 0, most
+    while low < high:
+        middle = (low + high) // 2
+        if ((size - middle) - 0.5) * fall > threshold:
+            low = middle + 1
+        else:
+            high = middle
+    return float(low)
+
+
+@compiled
+def _guess(size, rate, budget, most, total):
+    """Look for a threshold that `budget` words exceed (Newton within a bracket); 0 where none was met."""
+    low, high, level = 0.0, np.inf, 0.0
+    slope = 0.0
+    for j in range(len(size)):
+        slope += rate[j]
+    for _ in range(GUESSES):
+        level += (total - budget) / slope
+        if not low < level < high:
+            level = low + (high - low) / 2 if high < np.inf else 2 * low
+        total, slope = _estimate(size, rate, most, level)
+        if total == budget:
+            return level
+        if total > budget:
+            low = level
+        else:
+            high = level
+    return 0.0
+
+
+@estimated
+def _estimate(size, rate, most, level):
+    total = slope = 0.0
+    for j in range(len(size)):
+        words = math.ceil((size[j] - 0.5) - level * rate[j])
+        words = words if words > 0.0 else 0.0
+        total += words if words < most else most
+        slope += rate[j] if words > 0.0 else 0.0
+    return total, slope if slope > 1e-300 else 1e-300
+
+
+@compiled
+def count_weights(code, signed, currents, weight):
+    """Fill weight [N, M, C, D] (zeros) from code [N, M, K, D], signed bases [1 or N, K] and each type's current."""
+    rows, columns, kinds, lines = code.shape
+    for row in range(rows):
+        base = signed[row if len(signed) > 1 else 0]
+        for column in range(columns):
+            for kind in range(kinds):
+                current = currents[kind]
+                for line in range(lines):
+                    weight[row, column, current, line] += np.float32(code[row, column, kind, line] * base[kind])
+
+
+@compiled
+def mask_rows(latent, values, names, budget, code):
+    """Fill code [N, E] (zeros) with the nearest masks of latent [N, E]: rising sums [1 or N, V], names from mask 1 on."""
+    width = latent.shape[1]
+    size, taken = np.empty(width), np.empty(width, np.bool_)
+    for row in range(len(latent)):
+        own = row if len(values) > 1 else 0
+        for entry in range(width):
+            size[entry] = abs(latent[row, entry])
+        _best(size, values[own, 0] / 2, budget[row], taken)  # a larger |w| gains more
+        for entry in range(width):
+            if taken[entry]:
+                mask = names[own, _nearest(values[own], size[entry])] + 1
+                code[row, entry] = -mask if latent[row, entry] < 0 else mask
+
+
+@compiled
+def nearest_values(target, values, names, value, name):
+    """Fill value and name [N, E] with the nearest of rising values [1 or N, V] to each target, nearer to 0 if equal."""
+    for row in range(len(target)):
+        own = row if len(values) > 1 else 0
+        for entry in range(target.shape[1]):
+            best = _nearest(values[own], target[row, entry])
+            value[row, entry], name[row, entry] = values[own, best], names[own, best]
+
+
+@compiled
+def _nearest(values, wanted):
+    right = _first_from(values, wanted)
+    upper, lower = min(right, len(values) - 1), max(right - 1, 0)
+    up, down = values[upper] - wanted, wanted - values[lower]
+    if up < down or (up == down and abs(values[upper]) < abs(values[lower])):
+        return upper
+    return lower
+
+
+@compiled
+def _first_from(values, wanted):
+    """Find the first of rising values that is not below the wanted one."""
+    if len(values) > MANY:
+        return np.searchsorted(values, wanted)
+    below = 0
+    for j in range(len(values)):
+        below += values[j] < wanted
+    return below
+
+
+@compiled
+def best_rows(gain, budget, taken):
+    """Set in taken [N, E] the `budget` [N] largest positive gains of each row, the first of equal ones."""
+    for row in range(len(gain)):
+        _best(gain[row], 0.0, budget[row], taken[row])
+
+
+@compiled
+def _best(gain, floor, budget, taken):
+    """Take the `budget` largest gains above a floor, by halving the distance of two thresholds."""
+    low, high = floor, _largest(gain)
+    total = _more_than(gain, low, taken)
+    if total <= budget:
+        return
+    while total != budget:
+        middle = low + (high - low) / 2
+        if not low < middle < high:
+            break
+        total = _more_than(gain, middle, taken)
+        if total > budget:
+            low = middle
+        else:
+            high = middle
+    if total == budget:
+        return
+    left = budget - _more_than(gain, high, taken)
+    for entry in range(len(gain)):
+        if left > 0 and low < gain[entry] <= high:
+            taken[entry] = True
+            left -= 1
+
+
+@compiled
+def _more_than(gain, threshold, taken):
+    total = 0
+    for entry in range(len(gain)):
+        taken[entry] = gain[entry] > threshold
+        total += taken[entry]
+    return total
