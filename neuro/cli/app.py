@@ -30,7 +30,7 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Show the v
 
 
 for module in (chips, tasks, train, evaluate, export, verify, check, replay, demo):
-    app.command(name=module.NAME)(module.command)
+    app.command(name=module.NAME, short_help=module.SHORT)(module.command)
 
 
 def main(arguments: list[str] | None = None) -> None:

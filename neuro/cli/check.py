@@ -9,7 +9,7 @@ import typer
 
 from neuro.cli.show import Json, show
 
-NAME = "check"
+NAME, SHORT = "check", "Tables against every limit."
 
 
 def command(
@@ -23,6 +23,8 @@ def command(
     loaded = load_tables(tables, edited=edited)
     findings = [str(f) for f in check(loaded)]
     lines = [*findings, f"{len(findings)} limits of {loaded.chip.label} exceeded"]
+    if not findings:
+        lines.append(f"events of your own: neuro replay {tables} --input X.npy --out Y.npy   (X: [T, B, channels])")
     show({"chip": loaded.chip.label, "findings": findings}, as_json, lines)
     if findings:
         raise typer.Exit(1)

@@ -11,7 +11,7 @@ import typer
 
 from neuro.cli.show import Json, Set, show, split_overrides
 
-NAME = "chips"
+NAME, SHORT = "chips", "Chips, their limits and sources."
 
 
 def command(
@@ -50,8 +50,8 @@ def _page(chip, name: str):
     width = max(60, min(shutil.get_terminal_size().columns, 120))
     for section, rows in describe(chip):
         yield f"\n{section}"
-        for key, value, source in rows:
+        for (key, value, source), after in zip(rows, [*rows[1:], ("", "", "")], strict=True):
             yield textwrap.fill(value, width, initial_indent=f"  {key:28} ", subsequent_indent=" " * 31)
-            if source:
+            if source and source != after[2]:  # what one source says of several rows is cited once, below them
                 yield textwrap.fill(source, width, initial_indent=" " * 6, subsequent_indent=" " * 6)
     yield f"\nnext: neuro train digits --chip {name} --out runs/a"

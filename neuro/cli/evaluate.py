@@ -9,7 +9,7 @@ import typer
 
 from neuro.cli.show import DataDir, Json, show, use_data_folder
 
-NAME = "evaluate"
+NAME, SHORT = "evaluate", "Accuracy and use of the chip."
 
 
 def command(

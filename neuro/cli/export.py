@@ -9,7 +9,7 @@ import typer
 
 from neuro.cli.show import Json, show
 
-NAME = "export"
+NAME, SHORT = "export", "Write the configuration."
 FORMATS = ("tables",)
 
 
@@ -18,6 +18,7 @@ def command(
     out: Annotated[Path, typer.Option("--out", help="Folder to write, new or empty.")],
     kind: Annotated[str, typer.Option("--format", help="tables: the chip-neutral configuration.")] = "tables",
     parquet: Annotated[bool, typer.Option("--parquet", help="Parquet in place of CSV.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace tables that are there already.")] = False,
     as_json: Json = False,
 ) -> None:
     """Export a run's best network."""
@@ -29,7 +30,7 @@ def command(
         raise DescriptionError(f"--format is {kind!r}, allowed: {', '.join(FORMATS)}")
     tables = export(run)
     findings = [str(f) for f in check(tables)]
-    tables.save(out, parquet=parquet)
+    tables.save(out, parquet=parquet, overwrite=overwrite)
     rows = {name: len(frame) for name, frame in tables.frames.items() if len(frame)}
     lines = [f"{out}: {', '.join(f'{name} {n:,}' for name, n in rows.items())} rows; {len(findings)} limits exceeded"]
     lines += [*findings, f"next: neuro check {out}   neuro verify {run} --tables {out}"]

@@ -9,7 +9,7 @@ import typer
 
 from neuro.cli.show import Json, show
 
-NAME = "replay"
+NAME, SHORT = "replay", "Run tables on events of your own."
 
 
 def command(
@@ -19,6 +19,7 @@ def command(
     population: Annotated[
         str | None, typer.Option("--spikes", help="Write the spikes of this population in place of the output.")
     ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the --out file if there is one.")] = False,
     as_json: Json = False,
 ) -> None:
     """Run a configuration on input events, from its tables alone."""
@@ -30,6 +31,7 @@ def command(
     from neuro.runs import write_atomically
     from neuro.tables import load_tables
 
+    _refuse_place(out, overwrite)
     loaded = load_tables(tables)
     x = _read(input_file)
     outputs, record = replay(loaded, x, record=(population,) if population else ())
@@ -47,6 +49,16 @@ def command(
             f"next: python -c \"import numpy; print(numpy.load('{out}').sum(0))\"",
         ],
     )
+
+
+def _refuse_place(out: Path, overwrite: bool) -> None:
+    """Refuse, before any work is done, a file that could not be written or would be lost."""
+    from neuro.errors import DataError
+
+    if out.is_dir() or not out.parent.is_dir():
+        raise DataError(f"--out {out}: allowed: a file in a folder that exists; make the folder, or name a file")
+    if out.exists() and not overwrite:
+        raise DataError(f"--out {out} is there already; choose another file, or add --overwrite")
 
 
 def _read(path: Path):

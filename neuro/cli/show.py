@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import json
 import math
 from collections.abc import Iterable
@@ -18,7 +19,12 @@ Chip = Annotated[str, typer.Option("--chip", help="Chip name or YAML file; `neur
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help="Seed of weights, order and noise.")]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", help="Override a key: task.populations.hidden.size=64, chip.weights.slots=16, slots=16."),
+    typer.Option(
+        "--set",
+        metavar="<key=value>",
+        help="Override a key of the task or the chip; repeat for more: task.populations.hidden.size=64, "
+        "chip.weights.slots=16 (or slots=16).",
+    ),
 ]
 DataDir = Annotated[
     Path | None, typer.Option("--data", help="Folder with data sets (else the environment's NEURO_DATA).")
@@ -58,10 +64,17 @@ def split_overrides(overrides: list[str] | None) -> tuple[list[str], list[str]]:
         elif text.partition("=")[0].strip() == "slots":
             chip.append(text)
         else:
-            raise DescriptionError(
-                f"--set {text}: keys begin with task. or chip. (or are `slots`); did you forget that?"
-            )
+            raise DescriptionError(f"--set {text}: keys begin with task. or chip. (or are `slots`){_meant(text)}")
     return task, chip
+
+
+def _meant(text: str) -> str:
+    """Suggest what a key without a room was meant to be."""
+    key, _, value = text.partition("=")
+    near = difflib.get_close_matches(key.split(".")[0].strip(), ["slots", "task", "chip"], 1)
+    if not near:
+        return f"; did you mean task.{text} or chip.{text}?"
+    return f"; did you mean {near[0]}{key[key.index('.') :] if '.' in key else ''}={value}?"
 
 
 def use_data_folder(folder: Path | None) -> None:

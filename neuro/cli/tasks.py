@@ -9,7 +9,7 @@ import typer
 
 from neuro.cli.show import Json, Set, show, split_overrides
 
-NAME = "tasks"
+NAME, SHORT = "tasks", "Tasks: data, network, recipe."
 
 
 def command(

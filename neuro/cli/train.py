@@ -9,7 +9,7 @@ import typer
 
 from neuro.cli.show import Chip, DataDir, Json, Seed, Set, show, split_overrides, use_data_folder
 
-NAME = "train"
+NAME, SHORT = "train", "Train a task within a chip."
 
 
 def command(
@@ -26,16 +26,21 @@ def command(
     """Train a task inside a chip's limits; every step ends with a network the chip can hold."""
     from neuro.descriptor import load_chip
     from neuro.task import load_task
-    from neuro.training import train
-    from neuro.training.progress import progress_for
 
     use_data_folder(data)
     for_task, for_chip = split_overrides(overrides)
     if epochs is not None:
         for_task.append(f"training.epochs={epochs}")
-    run = train(
+    known_task, known_chip = (
         load_task(task, for_task),
         load_chip(chip, for_chip),
+    )  # mistakes are told before torch loads
+    from neuro.training import train
+    from neuro.training.progress import progress_for
+
+    run = train(
+        known_task,
+        known_chip,
         out,
         seed=seed,
         resume=resume,

@@ -10,7 +10,7 @@ import typer
 
 from neuro.cli.show import DataDir, Json, show, use_data_folder
 
-NAME = "verify"
+NAME, SHORT = "verify", "Replay against training, spike by spike."
 
 
 def command(
@@ -25,7 +25,9 @@ def command(
     use_data_folder(data)
     result = verify(run, tables, None if as_json or not sys.stderr.isatty() else _tell)
     if result.passed:
-        then = [f"next: neuro export {run} --format tables --out {run}/tables"] if tables is None else []
+        kept = tables or run / "tables"
+        have = (kept / "manifest.json").exists()
+        then = [f"next: neuro check {kept}" if have else f"next: neuro export {run} --format tables --out {kept}"]
     else:
         then = ["the tables are not this run's network; export it again" if tables else "please report this as a bug"]
     show(result, as_json, [str(result), *then])

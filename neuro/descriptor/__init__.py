@@ -4,6 +4,7 @@ from neuro.descriptor.description import describe, schema
 from neuro.descriptor.document import Document, apply_overrides, override, read_document, validate
 from neuro.descriptor.load import chip_from_json, chip_names, chip_to_json, load_chip
 from neuro.descriptor.models import Assumption, Base, BiasDac, Chip, Current, SynapseType, Weights
+from neuro.descriptor.paths import differing
 from neuro.descriptor.provenance import number_paths, orphans, source_of, unsourced
 from neuro.descriptor.shipped import find_shipped, shipped_names
 
@@ -21,6 +22,7 @@ __all__ = [
     "chip_names",
     "chip_to_json",
     "describe",
+    "differing",
     "find_shipped",
     "load_chip",
     "number_paths",

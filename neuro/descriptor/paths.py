@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 KeyPath = tuple[str | int, ...]
@@ -30,6 +31,15 @@ def put(tree: Any, path: KeyPath, value: Any) -> Any:
         return [put(item, rest, value) if i == step else item for i, item in enumerate(tree)]
     old = tree if isinstance(tree, dict) else {}
     return old | {step: put(old.get(step), rest, value)}
+
+
+def differing(one: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Give the dotted keys where two trees of mappings differ, with both values."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in one | other:
+            yield from differing(one.get(key), other.get(key), f"{path}.{key}".strip("."))
+    elif one != other:
+        yield path, one, other
 
 
 def dotted(tree: Any, path: KeyPath) -> str:

@@ -35,6 +35,10 @@ class Record(NamedTuple):
     spikes: dict[str, torch.Tensor]
     v: dict[str, torch.Tensor]
 
+    def __repr__(self) -> str:
+        spikes, v = ({name: list(x.shape) for name, x in each.items()} for each in (self.spikes, self.v))
+        return f"Record(state, spikes={spikes}, v={v})"
+
 
 def replay(tables: Tables, x, state: ReplayState | None = None, record: Iterable[str] = ()):
     """Run T steps: x [T, B, channels] or {input: [T, B, n]}, events as whole numbers; state = an earlier record.state.

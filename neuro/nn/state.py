@@ -25,6 +25,10 @@ class Record(NamedTuple):
     spikes: dict[str, torch.Tensor]
     v: dict[str, torch.Tensor]
 
+    def __repr__(self) -> str:
+        spikes, v = ({name: list(x.shape) for name, x in each.items()} for each in (self.spikes, self.v))
+        return f"Record(state, spikes={spikes}, v={v})"
+
 
 def check_state(state: NetworkState, groups: tuple[tuple[str, ...], ...], batch: int) -> None:
     """Raise DataError for a state of another network or of another number of samples."""

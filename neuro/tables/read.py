@@ -26,6 +26,11 @@ def read_folder(folder: str | Path, edited: bool) -> tuple[Manifest, dict[str, p
     Raises TableError naming the file and the row of the first thing that is wrong.
     """
     folder = Path(folder)
+    if (folder / "run.json").exists() and not (folder / MANIFEST).exists():
+        raise TableError(
+            f"{folder} is a run folder, not tables; write them with `neuro export {folder} --format tables --out "
+            f"{folder / 'tables'}`, or give their folder"
+        )
     manifest = _read_manifest(folder, edited)
     _refuse_unlisted(folder, manifest)
     frames = {}

@@ -56,7 +56,9 @@ def _refuse_foreign(folder: Path, overwrite: bool) -> Path:
     if names is None:
         raise TableError(f"{target}: is a file, allowed: a new or empty folder; choose another name")
     if names and not overwrite:
-        raise TableError(f"{target}: is not empty, allowed: a new or empty folder; choose another, or remove it")
+        raise TableError(
+            f"{target}: is not empty, allowed: a new or empty folder; choose another, remove it, or overwrite"
+        )
     own = {MANIFEST, *(f"{table}.{ending}" for table in COLUMNS for ending in ("csv", "parquet"))}
     if names and (MANIFEST not in names or names - own):
         other = ", ".join(sorted(names - own)[:5]) or "no manifest.json"

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from neuro.data import Dataset, encode, load_dataset
-from neuro.descriptor import Chip, load_chip
+from neuro.descriptor import Chip, differing, load_chip
 from neuro.errors import DataError, DescriptionError, RunError
 from neuro.evaluation import measure
 from neuro.losses import logits, regularisers, task_loss
@@ -110,14 +110,18 @@ def _versions() -> dict:
 
 def _resumed(folder: Path, task: Task, chip: Chip, seed: int) -> Run:
     run = load_run(folder)
-    same = {"task": run.task == task, "chip": run.chip == chip, "seed": run.seed == seed}
-    different = [name for name, equal in same.items() if not equal]
-    if different:
+    begun, now = (_dumped(run.task, run.chip, run.seed), _dumped(task, chip, seed))
+    if begun != now:
+        key, old, new = next(differing(begun, now))
         raise RunError(
-            f"{folder} was begun with another {' and '.join(different)}; resume with the same command, or start anew "
-            "in another --out"
+            f"{folder} was begun with another {key} ({old}, not {new}); resume with the same command, or start anew in "
+            "another --out"
         )
     return run
+
+
+def _dumped(task: Task, chip: Chip, seed: int) -> dict:
+    return {"task": task.model_dump(mode="json"), "chip": chip.model_dump(mode="json"), "seed": seed}
 
 
 class _Trainer:
@@ -156,6 +160,8 @@ class _Trainer:
             self.at.seconds = before + time.monotonic() - begun
             if self.stopped:
                 self._save_last()
+                if self.run.metrics:
+                    plot_curves(self.run, self.run.folder / "curves.png")
                 raise Interrupted(f"stopped; saved in {self.run.folder}; go on with the same command and --resume")
         self._close_epoch()
 

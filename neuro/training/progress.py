@@ -54,7 +54,9 @@ class Quiet:
     def left(self) -> str:
         """Time left at the present speed, as h:mm:ss."""
         made = self.done - self.begun_at
-        seconds = (time.monotonic() - self.begun) / made * (self.total - self.done) if made else 0
+        if not made:
+            return "-:--:--"
+        seconds = (time.monotonic() - self.begun) / made * (self.total - self.done)
         return f"{int(seconds // 3600)}:{int(seconds % 3600 // 60):02d}:{int(seconds % 60):02d}"
 
 
@@ -116,9 +118,11 @@ class Live(Quiet):
 def heading(run, network) -> str:
     """Say what is being trained on what."""
     sizes = ", ".join(f"{name} {p.size}" for name, p in run.task.populations.items())
+    cores = len(network.plan.cores)
     return (
-        f"{run.task.name} on {run.chip.label}, seed {run.seed}: {sizes}; {len(network.plan.cores)} cores\n"
-        "(* best so far on validation; rate: spikes a neuron and step; slots: words used a neuron)"
+        f"{run.task.name} on {run.chip.label}, seed {run.seed}: {sizes}; {cores} core{'s' * (cores > 1)}\n"
+        "(*: the best on validation so far, of equal accuracies the lower loss; rate: spikes a neuron and step; "
+        "slots: words used a neuron)"
     )
 
 

@@ -115,6 +115,8 @@ SETS = {
     "no value": ("task.training.epochs=", ["task.training.epochs", "empty"]),
     "no key": ("=3", ["task.", "chip."]),
     "nothing": ("", ["task.", "chip."]),
+    "a near miss of slots": ("slotz=3", ["did you mean slots=3"]),
+    "no room": ("training.epochs=3", ["task.training.epochs=3", "chip."]),
     "a near miss": ("task.populations.hiden.size=3", ["hiden", "did you mean hidden"]),
     "a near miss in a chip": ("chip.weights.slot=3", ["slot", "did you mean slots"]),
     "a far miss": ("task.banana=3", ["banana", "allowed", "populations"]),
@@ -178,9 +180,9 @@ def test_an_existing_run_is_never_overwritten(tmp_path, tiny, shared_run):
     before = snapshot(run_folder)
     refused(call("train", tiny, "--chip", "dynapse1", "--out", run_folder), str(run_folder), "--resume", "--out")
     other = ["train", tiny, "--chip", "dynapse1", "--out", run_folder, "--resume"]
-    refused(call(*other, "--seed", "1"), "another", "seed")
-    refused(call(*other, "--set", "slots=9"), "another", "chip")
-    refused(call(*other, "--set", "task.training.lr=0.5"), "another", "task")
+    refused(call(*other, "--seed", "1"), "another seed (0, not 1)")
+    refused(call(*other, "--set", "slots=9"), "another chip.weights.slots (64, not 9)")
+    refused(call(*other, "--set", "task.training.lr=0.5"), "another task.training.lr (0.02, not 0.5)")
     refused(call("train", "digits", "--chip", "dynapse1", "--out", run_folder, "--resume"), "another", "task")
     refused(call("export", run_folder, "--out", run_folder), str(run_folder), "not empty")
     assert snapshot(run_folder) == before
@@ -294,6 +296,26 @@ def test_replay_refuses_wrong_names_and_places(tmp_path, tables):
     refused(call("replay", tables, "--input", x, "--out", tmp_path / "no" / "y.npy"), "y.npy")
     refused(call("replay", tables, "--input", x, "--out", x / "y.npy"), "y.npy")
     assert [p.name for p in tmp_path.iterdir()] == ["x.npy"]
+
+
+def test_replay_overwrites_only_when_asked(tmp_path, tables):
+    x, y = tmp_path / "x.npy", tmp_path / "y.npy"
+    np.save(x, _ones())
+    y.write_text("mine")
+    refused(call("replay", tables, "--input", x, "--out", y), "there already", "--overwrite")
+    assert y.read_text() == "mine"
+    assert call("replay", tables, "--input", x, "--out", y, "--overwrite").status == 0
+    assert np.load(y).shape[2] == 10
+
+
+def test_export_overwrites_only_when_asked(tmp_path, shared_run):
+    assert call("export", shared_run, "--out", tmp_path / "a").status == 0
+    refused(call("export", shared_run, "--out", tmp_path / "a"), "not empty", "overwrite")
+    assert call("export", shared_run, "--out", tmp_path / "a", "--overwrite").status == 0
+
+
+def test_a_run_folder_in_place_of_tables_is_told(tmp_path, shared_run):
+    refused(call("check", shared_run), "run folder", "neuro export")
 
 
 @pytest.mark.parametrize("out", [".", "..", "/", ""])

@@ -154,7 +154,7 @@ def test_plain_lines_in_a_pipe(tiny, tmp_path):
     assert said.status == 0
     lines = said.err.strip().splitlines()
     assert len(lines) == 4
-    assert "tiny on dynapse1, seed 0" in lines[0] and "best so far on validation" in lines[1]
+    assert "tiny on dynapse1, seed 0" in lines[0] and "best on validation so far" in lines[1]
     for number in (1, 2):
         assert re.fullmatch(LINE.format(number), lines[number + 1].strip()), lines[number + 1]
     assert "\r" not in said.err and "\x1b" not in said.err + said.out
