@@ -33,8 +33,10 @@ def kind_has_its_fields(weights: Weights) -> None:
     kind, levels = weights.kind, weights.levels
     if kind == "levels" and not levels:
         raise Disagreement(("levels",), "is missing; kind levels needs the values a word can take")
+    if kind == "levels" and 0 in levels:
+        raise Disagreement(("levels",), "hold 0, allowed: other numbers; leave it out, an empty slot weighs nothing")
     if kind == "levels" and weights.sign in ("source", "row") and min(levels) < 0:
-        raise Disagreement(("levels",), f"have {min(levels)}, allowed: >= 0, as sign {weights.sign} gives the sign")
+        raise Disagreement(("levels",), f"have {min(levels)}, allowed: > 0, as sign {weights.sign} gives the sign")
     if kind in ("counts", "masks") and weights.slots is None:
         raise Disagreement(("slots",), f"is missing; kind {kind} needs the words per neuron")
     if weights.dac and weights.weight_unit_a is None:

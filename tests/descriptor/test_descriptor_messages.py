@@ -118,7 +118,12 @@ KINDS = [
     (
         "kind: counts",
         "kind: levels\n  levels: [-1, 1]\n  sign: row",
-        "19: weights.levels: have -1.0, allowed: >= 0, as sign row gives the sign",
+        "19: weights.levels: have -1.0, allowed: > 0, as sign row gives the sign",
+    ),
+    (
+        "kind: counts",
+        "kind: levels\n  levels: [0, 1]",
+        "19: weights.levels: hold 0, allowed: other numbers; leave it out, an empty slot weighs nothing",
     ),
     ("kind: counts", "kind: levels\n  levels: [1]", "22: weights.bases: have 2, allowed: at most 1 of kind levels"),
     ("{name: minus, bias: W_MINUS_N}", "{name: plus}", "21: weights.bases: the name plus stands more than once"),
