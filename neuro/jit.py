@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
 from numba import njit
 
 
@@ -20,3 +24,26 @@ def _kept(function, fastmath):
         return njit(nogil=True, error_model="numpy", fastmath=fastmath, cache=True)(function)
     except RuntimeError:  # no folder to keep it in may be written: compile anew in each process
         return njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
+
+
+def in_parallel(threads: int, function: Callable, jobs: Sequence[tuple]) -> None:
+    """Call a compiled function once a job; jobs share nothing they write to, so threads change no bit."""
+    if threads == 1 or len(jobs) == 1:
+        for job in jobs:
+            function(*job)
+        return
+    waiting = iter(jobs)
+
+    def work() -> None:
+        for job in waiting:  # one iterator for all: each takes the next job when it is free
+            function(*job)
+
+    helpers = [_pool(threads - 1).submit(work) for _ in range(min(threads, len(jobs)) - 1)]
+    work()
+    for helper in helpers:
+        helper.result()
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, "neuro")

@@ -3,5 +3,16 @@
 from neuro.dynamics.model import Constants, NeuronModel, ParameterSet, State, stack
 from neuro.dynamics.scan import Scan
 from neuro.dynamics.step import heaviside, step
+from neuro.dynamics.surrogate import PseudoDerivative
 
-__all__ = ["Constants", "NeuronModel", "ParameterSet", "Scan", "State", "heaviside", "stack", "step"]
+__all__ = [
+    "Constants",
+    "NeuronModel",
+    "ParameterSet",
+    "PseudoDerivative",
+    "Scan",
+    "State",
+    "heaviside",
+    "stack",
+    "step",
+]

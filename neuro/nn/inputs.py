@@ -41,6 +41,7 @@ def _tensor(name: str, values) -> torch.Tensor:
 
 def _check_events(name: str, x: torch.Tensor, chip: Chip) -> None:
     most = chip.inputs.events_per_step
+    x = x.detach()
     low, high = float(x.min()), float(x.max())
     if not (math.isfinite(low) and math.isfinite(high)):
         raise DataError(f"input {name} holds NaN or infinity, allowed: whole numbers of events from 0 to {most}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 import torch
 from torch import nn
@@ -11,12 +12,13 @@ from torch import nn
 from neuro.descriptor import Chip
 from neuro.dynamics import State
 from neuro.errors import FeasibilityError
+from neuro.nn.by_words import ByWords
 from neuro.nn.exact import exact_products
 from neuro.nn.groups import groups_of
 from neuro.nn.initial import first_bases, first_latent
 from neuro.nn.inputs import check_input, check_record
 from neuro.nn.memory import NOT_ITS_CODE, SynapseMemory, codes_that_differ
-from neuro.nn.propagate import run_group
+from neuro.nn.propagate import run_groups
 from neuro.nn.readout import LinearReadout, SpikeReadout
 from neuro.nn.schemes import build_bases, build_scheme, sign_limits
 from neuro.nn.state import NetworkState, Record, check_state
@@ -64,35 +66,37 @@ class Network(nn.Module):
         `state` (to go on from, without gradient) and, for populations named in `record`, `spikes` and `v` [T, B, n].
         Raises DataError on input the chip does not take, FeasibilityError where a latent moved without projection.
         """
-        names, sizes = check_record(record, self.plan.spec), self.plan.spec.size_of
+        names = check_record(record, self.plan.spec)
         signals = check_input(x, self.plan.spec, self.plan.chip)
         first = next(iter(signals.values()))
         if state is None:
             state = self._zero_state(first.shape[1], first.device)
         check_state(state, self._groups, first.shape[1])
         weights = self._weights()
-        v, neurons = {}, {}
+        read = {output.population for output in self.plan.spec.outputs.values()}
         with exact_products(first.device):
-            for group in self._groups:
-                z, membrane, neurons[group] = run_group(self.plan, group, signals, weights, state)
-                parts = [sizes(name) for name in group]
-                signals |= dict(zip(group, z.split(parts, -1), strict=True))
-                v |= dict(zip(group, membrane.split(parts, -1), strict=True))
-            outputs, traces = self._read_out(signals, state)
-        history = {name: self._last(state.history[name], s) for name, s in signals.items()}
-        kept = NetworkState(neurons, history, traces)
-        return outputs, Record(kept, {name: signals[name] for name in names}, {name: v[name] for name in names})
+            if self._goes_by_words(signals, weights):
+                spikes, v, kept = self._words.run(signals, weights, state, {*names, *read}, names)
+            else:
+                spikes, v, kept = run_groups(self.plan, self._groups, signals, weights, state, self._reach)
+            outputs, traces = self._read_out(spikes, state)
+        kept = kept._replace(traces=traces)
+        return outputs, Record(kept, {name: spikes[name] for name in names}, {name: v[name] for name in names})
+
+    def _goes_by_words(self, signals: dict, weights: dict) -> bool:
+        """Whether the compiled loops serve: exact sums on the CPU, and no gradient asked for the input."""
+        if self.plan.chip.weights.kind == "float" or any(s.requires_grad for s in signals.values()):
+            return False
+        return all(w.device.type == "cpu" and w.dtype == torch.float32 for w in weights.values())
+
+    @cached_property
+    def _words(self) -> ByWords:
+        return ByWords(self.plan, self._groups)
 
     def _weights(self) -> dict[str, torch.Tensor]:
         if self.bases is not None:
             self.bases.refuse_moved()
         return {name: memory(self.latents[name]) for name, memory in self.memories.items()}
-
-    def _last(self, history: torch.Tensor, signal: torch.Tensor) -> torch.Tensor:
-        """The last steps of a signal, as far as any delay reaches back."""
-        if self._reach == 0:
-            return history
-        return torch.cat([history, signal.detach()[-self._reach :]])[-self._reach :]
 
     def _read_out(self, signals, state: NetworkState):
         outputs, traces = {}, {}

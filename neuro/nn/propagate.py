@@ -8,12 +8,32 @@ from __future__ import annotations
 
 import torch
 
-from neuro.dynamics import Scan, stack
+from neuro.dynamics import PseudoDerivative, Scan, stack
 from neuro.nn.state import NetworkState, delayed
-from neuro.nn.surrogate import pseudo_derivative
 from neuro.placement import Plan, neuron_model
 
 Weights = dict[str, torch.Tensor]  # population -> [N, M, C, D]
+
+
+def run_groups(
+    plan: Plan, groups: tuple[tuple[str, ...], ...], signals: dict, weights: Weights, state: NetworkState, reach: int
+):
+    """Give spikes and membranes [T, B, n] of every population, and the state to go on from; reach: the longest delay."""
+    signals, v, neurons = dict(signals), {}, {}
+    for group in groups:
+        z, membrane, neurons[group] = run_group(plan, group, signals, weights, state)
+        parts = [plan.spec.size_of(name) for name in group]
+        signals |= dict(zip(group, z.split(parts, -1), strict=True))
+        v |= dict(zip(group, membrane.split(parts, -1), strict=True))
+    history = {name: _last(state.history[name], signal, reach) for name, signal in signals.items()}
+    return {name: signals[name] for name in v}, v, NetworkState(neurons, history, {})
+
+
+def _last(history: torch.Tensor, signal: torch.Tensor, reach: int) -> torch.Tensor:
+    """The last steps of a signal, as far as any delay reaches back."""
+    if reach == 0:
+        return history
+    return torch.cat([history, signal.detach()[-reach:]])[-reach:]
 
 
 def run_group(plan: Plan, group: tuple[str, ...], signals: dict, weights: Weights, state: NetworkState):
@@ -21,10 +41,11 @@ def run_group(plan: Plan, group: tuple[str, ...], signals: dict, weights: Weight
     drive = _drive(plan, group, signals, weights, state)
     delays, recurrent = _recurrent(plan, group, weights)
     sizes = [plan.spec.size_of(name) for name in group]
+    surrogate = plan.spec.surrogate
     scan = Scan(
         neuron_model(plan.chip),
-        stack([plan.parameters[name] for name in group], sizes).to(drive[0].device),
-        pseudo_derivative(plan.spec.surrogate),
+        stack([plan.parameters[name] for name in group], sizes, drive[0].dtype).to(drive[0].device),
+        PseudoDerivative(surrogate.name, surrogate.width, surrogate.scale),
         tuple(delays),
         plan.spec.detach_reset,
     )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
-
-from neuro.task import Surrogate
 
 
 def _fast_sigmoid(x: torch.Tensor) -> torch.Tensor:
@@ -44,11 +43,12 @@ SHAPES = {
 }
 
 
-def pseudo_derivative(surrogate: Surrogate):
-    """Give d z/d x over x = (u − θ)/θ: `scale` times the named shape of x/`width`."""
-    shape = SHAPES[surrogate.name]
+class PseudoDerivative(NamedTuple):
+    """d z/d x over x = (u − θ)/θ: `scale` times the named shape of x/`width`."""
 
-    def derivative(x: torch.Tensor) -> torch.Tensor:
-        return shape(x / surrogate.width).mul_(surrogate.scale)
+    name: str
+    width: float
+    scale: float
 
-    return derivative
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        return SHAPES[self.name](x / self.width).mul_(self.scale)

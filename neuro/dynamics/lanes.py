@@ -1,0 +1,192 @@
+"""Sums over 16 samples at once, as vector instructions: what the loops of `neuro.dynamics.spiking` spend their time in.
+
+A tile is 16 samples side by side; its spikes of one source at one step are the bits of a 16-bit word. Each function is
+one loop whose sums stay in registers, four of them in turn so that no addition waits for the one before.
+"""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.typing.templates import Signature
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
+
+LANES = 16
+VECTOR = ir.VectorType(ir.FloatType(), LANES)
+MASK = ir.VectorType(ir.IntType(1), LANES)
+INDEX, WORD = ir.IntType(64), ir.IntType(16)
+ZERO = ir.Constant(VECTOR, [0.0] * LANES)
+CHAINS = 4
+ROW = 4  # vectors a row of `row_sum` has
+FAST = ("reassoc", "contract", "nsz")
+
+
+@intrinsic
+def masked_sum(typing, out, at, bits, base, offset, weight, start, end):
+    """out[at : at + 16] = Σ weight[e] in the lanes of bits[base − offset[e]], e from start to end; exact sums only."""
+
+    def body(b, data, args, e, total):
+        place = b.sub(args[3], b.sext(_load(b, data[4], e), INDEX))
+        return b.fadd(total, b.select(_mask(b, data[2], place), _splat(b, _load(b, data[5], e)), ZERO))
+
+    def code(context, b, signature, args):
+        data = _pointers(context, b, signature, args)
+        totals = _loop(b, args[6], args[7], [ZERO] * CHAINS, lambda b, e, x: body(b, data, args, e, x))
+        _store(b, data[0], args[1], _tree(b, totals))
+        return context.get_dummy_value()
+
+    return _signature(types.void, out, at, bits, base, offset, weight, start, end), code
+
+
+@intrinsic
+def weighted_sum(typing, out, at, values, base, offset, weight, start, end):
+    """out[at : at + 16] += Σ weight[e] · values[16 · (base + offset[e]) + 0 … 15], e from start to end."""
+
+    def body(b, data, args, e, total):
+        place = b.add(args[3], b.sext(_load(b, data[4], e), INDEX))
+        vector = _load_vector(b, data[2], b.mul(place, INDEX(LANES)))
+        return b.fadd(total, b.fmul(vector, _splat(b, _load(b, data[5], e)), FAST), FAST)
+
+    def code(context, b, signature, args):
+        data = _pointers(context, b, signature, args)
+        first = [_load_vector(b, data[0], args[1])] + [ZERO] * (CHAINS - 1)
+        totals = _loop(b, args[6], args[7], first, lambda b, e, x: body(b, data, args, e, x))
+        _store(b, data[0], args[1], _tree(b, totals))
+        return context.get_dummy_value()
+
+    return _signature(types.void, out, at, values, base, offset, weight, start, end), code
+
+
+@intrinsic
+def masked_dot(typing, bits, first, values, at, count):
+    """Σ over k < count of values[16 · (at + k) + 0 … 15] in the lanes of bits[first + k]."""
+
+    def code(context, b, signature, args):
+        data = _pointers(context, b, signature, args)
+
+        def body(b, k, total):
+            vector = _load_vector(b, data[2], b.mul(b.add(args[3], k), INDEX(LANES)))
+            return b.fadd(total, b.select(_mask(b, data[0], b.add(args[1], k)), vector, ZERO), FAST)
+
+        total = _tree(b, _loop(b, INDEX(0), args[4], [ZERO] * CHAINS, body))
+        name = f"llvm.vector.reduce.fadd.v{LANES}f32"
+        reduce = cgutils.get_or_insert_function(
+            b.module, ir.FunctionType(ir.FloatType(), [ir.FloatType(), VECTOR]), name
+        )
+        return b.call(reduce, [ir.Constant(ir.FloatType(), 0.0), total], fastmath=FAST)
+
+    return _signature(types.float32, bits, first, values, at, count), code
+
+
+@intrinsic
+def row_sum(typing, out, at, values, place, shift, start, end):
+    """out[at : at + 64] = Σ values[64 · (place[e] + shift) + 0 … 63], e from start to end."""
+
+    def code(context, b, signature, args):
+        data = _pointers(context, b, signature, args)
+
+        def body(b, e, totals):
+            row = b.mul(b.add(b.sext(_load(b, data[3], e), INDEX), args[4]), INDEX(LANES * ROW))
+            return [
+                b.fadd(total, _load_vector(b, data[2], b.add(row, INDEX(LANES * j))), FAST)
+                for j, total in enumerate(totals)
+            ]
+
+        for j, total in enumerate(_plain_loop(b, args[5], args[6], [ZERO] * ROW, body)):
+            _store(b, data[0], b.add(args[1], INDEX(LANES * j)), total)
+        return context.get_dummy_value()
+
+    return _signature(types.void, out, at, values, place, shift, start, end), code
+
+
+@intrinsic
+def packed(typing, flags, at):
+    """The 16 flags from `at` on (bytes, 0 = no) as the bits of a word."""
+
+    def code(context, b, signature, args):
+        data = _pointers(context, b, signature, args)
+        bytes_type = ir.VectorType(ir.IntType(8), LANES)
+        pointer = b.bitcast(b.gep(data[0], [args[1]]), bytes_type.as_pointer())
+        flags = b.load(pointer, align=1)
+        return b.bitcast(b.icmp_unsigned("!=", flags, ir.Constant(bytes_type, [0] * LANES)), WORD)
+
+    return _signature(types.uint16, flags, at), code
+
+
+def _signature(result, *arguments) -> Signature:
+    """Take arrays as they come and every number as a 64-bit integer."""
+    return result(*(a if isinstance(a, types.Array) else types.int64 for a in arguments))
+
+
+def _pointers(context, b, signature, args) -> list:
+    """Where the data of each array argument begins; None for numbers."""
+    return [
+        make_array(kind)(context, b, value).data if isinstance(kind, types.Array) else None
+        for kind, value in zip(signature.args, args, strict=True)
+    ]
+
+
+def _load(b, data, index):
+    return b.load(b.gep(data, [index]))
+
+
+def _mask(b, bits, index):
+    return b.bitcast(_load(b, bits, index), MASK)
+
+
+def _load_vector(b, data, index):
+    return b.load(b.bitcast(b.gep(data, [index]), VECTOR.as_pointer()), align=4)
+
+
+def _store(b, data, index, vector) -> None:
+    b.store(vector, b.bitcast(b.gep(data, [index]), VECTOR.as_pointer()), align=4)
+
+
+def _splat(b, scalar):
+    single = b.insert_element(ir.Constant(VECTOR, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
+    everywhere = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    return b.shuffle_vector(single, ir.Constant(VECTOR, ir.Undefined), everywhere)
+
+
+def _tree(b, totals):
+    first, second, third, fourth = totals
+    return b.fadd(b.fadd(first, second), b.fadd(third, fourth))
+
+
+def _loop(b, start, end, totals, body):
+    """Run body(b, e, total) -> total over e, four entries a turn with a total each, the rest with the first."""
+    count = b.sub(end, start)
+    whole = b.add(start, b.and_(count, INDEX(-CHAINS)))
+
+    def turn(b, e, totals):
+        return [body(b, b.add(e, INDEX(j)), total) for j, total in enumerate(totals)]
+
+    totals = _plain_loop(b, start, whole, totals, turn, CHAINS)
+    last = _plain_loop(b, whole, end, totals[:1], lambda b, e, carried: [body(b, e, carried[0])])
+    return [*last, *totals[1:]]
+
+
+def _plain_loop(b, start, end, carried, body, step=1):
+    """Emit `for e in range(start, end, step): carried = body(b, e, carried)`; end − start a multiple of step."""
+    before = b.basic_block
+    head, inside, after = (b.append_basic_block(name) for name in ("head", "inside", "after"))
+    b.branch(head)
+    b.position_at_end(head)
+    e = b.phi(INDEX)
+    e.add_incoming(start, before)
+    phis = []
+    for value in carried:
+        phi = b.phi(value.type)
+        phi.add_incoming(value, before)
+        phis.append(phi)
+    b.cbranch(b.icmp_signed("<", e, end), inside, after)
+    b.position_at_end(inside)
+    results = body(b, e, phis)
+    e.add_incoming(b.add(e, INDEX(step)), b.basic_block)
+    for phi, result in zip(phis, results, strict=True):
+        phi.add_incoming(result, b.basic_block)
+    b.branch(head)
+    b.position_at_end(after)
+    return phis

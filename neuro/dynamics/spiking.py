@@ -1,0 +1,300 @@
+"""A network of synapse words over a whole sequence: cost follows words and spikes, not the square of the neurons.
+
+All populations step together, as no spike arrives in the step it was sent. 16 samples make a tile, and a tile runs
+through all steps on its own: forward it visits every word once a step, backward every word between neurons; gradients of
+weights are sums over the events that happened. Spikes are those of `neuro.dynamics.step`, bit for bit (tested): sums are
+exact, so their order does not matter, and what follows them is done in the same order. Results do not depend on threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from neuro.dynamics import tile as t16
+from neuro.dynamics import words
+from neuro.dynamics.lanes import LANES
+from neuro.dynamics.model import Constants, NeuronModel, State
+from neuro.dynamics.surrogate import SHAPES, PseudoDerivative
+from neuro.jit import in_parallel
+
+LEAKS = ("exponential", "linear", "linear_to_zero")
+ADAPTATIONS = ("none", "current", "threshold")
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """How the columns of one population's weights [n, M, C, D] are wired.
+
+    first: number of its first neuron. source [M]: channels of inputs are 0 … I − 1, neuron k is I + k. delay [M, D] steps.
+    """
+
+    first: int
+    source: np.ndarray
+    delay: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Spiking:
+    """What stays the same over sequences: model, constants of the N neurons, surrogate, I inputs, and the wiring."""
+
+    model: NeuronModel
+    constants: Constants
+    pseudo: PseudoDerivative
+    inputs: int
+    populations: tuple[Columns, ...]
+    detach_reset: bool = True
+
+    def run(
+        self,
+        weights: Sequence[torch.Tensor],
+        events: torch.Tensor,
+        state: State,
+        history: torch.Tensor,
+        z_of: np.ndarray,
+        v_of: np.ndarray,
+    ) -> tuple[torch.Tensor, torch.Tensor, State, torch.Tensor]:
+        """Advance by T steps; gradients flow to the weights, [n, M, C, D] for each population.
+
+        events: whole numbers [T, B, I]; history [H, B, I + N]: events and spikes of the H >= longest delay steps before.
+        Gives the spikes [T, B, R] of neurons z_of, the membranes of v_of, the state after the last step, and the
+        history after it (both without gradient).
+        """
+        learns = torch.is_grad_enabled() and any(weight.requires_grad for weight in weights)
+        sequence = _Sequence(self, [w.detach().contiguous().numpy() for w in weights], learns)
+        sequence.begin(events, state, history)
+        z, v = _Run.apply(sequence, z_of, v_of, *weights)
+        return z, v, sequence.last_state(), sequence.last_history(events, history)
+
+    @property
+    def neurons(self) -> int:
+        return len(self.constants.theta)
+
+    @cached_property
+    def by_lane(self) -> np.ndarray:
+        """Constants [8 …, N · 16] in the order of `neuro.dynamics.tile`."""
+        k = self.constants
+        rows = torch.stack([k.leak, k.theta, k.v_reset, k.floor, k.bias, k.beta, k.decay_a, *k.decay_syn])
+        return rows.float().repeat_interleave(LANES, 1).numpy()
+
+    @cached_property
+    def resting(self) -> np.ndarray:
+        return self.constants.refractory_steps.repeat_interleave(LANES).numpy()
+
+    def choices(self, rests: bool, history: int) -> np.ndarray:
+        """The five choices, and what may be left out, as numbers in the order of `neuro.dynamics.tile`."""
+        model, k = self.model, self.constants
+        adapts = bool((k.beta != 0).any())
+        return np.array(
+            [
+                LEAKS.index(model.leak),
+                model.reset == "to_value",
+                model.refractory == "hold",
+                model.floor,
+                ADAPTATIONS.index(model.adaptation) if adapts else t16.NO_ADAPTATION,
+                bool((k.bias != 0).any()),
+                rests or bool((k.refractory_steps > 0).any()),
+                self.detach_reset,
+                list(SHAPES).index(self.pseudo.name),
+                history,
+            ],
+            dtype=np.int64,
+        )
+
+
+class _Run(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, sequence, z_of, v_of, *weights):
+        sequence.forward(bool(len(v_of)))
+        ctx.sequence, ctx.z_of, ctx.v_of = sequence, z_of, v_of
+        ctx.set_materialize_grads(False)
+        return sequence.spikes(z_of), sequence.membranes(v_of)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, of_z, of_v):
+        sequence = ctx.sequence
+        none = torch.zeros(sequence.steps, sequence.batch, 0)
+        of_z, z_of = (none, ctx.z_of[:0]) if of_z is None else (of_z.contiguous(), ctx.z_of)
+        of_v, v_of = (none, ctx.v_of[:0]) if of_v is None else (of_v.contiguous(), ctx.v_of)
+        sequence.backward(of_z.numpy(), z_of, of_v.numpy(), v_of)
+        return None, None, None, *sequence.weight_gradients(ctx.needs_input_grad[3:])
+
+
+class _Sequence:
+    """One run and what it leaves behind for the way back: spikes as bits, u, and where needed v, a and who rested."""
+
+    def __init__(self, network: Spiking, weights: list[np.ndarray], learns: bool):
+        self.network, self.weights, self.learns = network, weights, learns
+        self.threads = torch.get_num_threads()
+
+    def begin(self, events: torch.Tensor, state: State, history: torch.Tensor) -> None:
+        """Lay out events, state and words for the tiles."""
+        network = self.network
+        self.steps, self.batch, self.past = *events.shape[:2], len(history)
+        self.tiles = -(-self.batch // LANES)
+        most = max((int(x.max()) for x in (events, history[..., : network.inputs]) if x.numel()), default=0)
+        self.planes = max(most.bit_length(), 1)
+        self.own = network.inputs * self.planes
+        self._pack(events.contiguous().numpy(), history.contiguous().numpy())
+        self._list_words()
+        self.choices = network.choices(bool((state.refractory > 0).any()), self.past)
+        rows = torch.stack([state.v, state.a, *state.i])
+        self.state, self.refractory = self._tiled(rows), self._tiled(state.refractory[None])[:, 0].copy()
+
+    def _pack(self, events: np.ndarray, history: np.ndarray) -> None:
+        inputs, past = self.network.inputs, self.past
+        rows = self.own + self.network.neurons
+        self.bits = np.zeros((self.tiles, past + self.steps, rows), np.uint16)
+        jobs = []
+        for tile in range(self.tiles):
+            for plane in range(self.planes):
+                place = slice(plane * inputs, (plane + 1) * inputs)
+                jobs.append((events, plane, self.bits[tile, past:, place], tile * LANES))
+                jobs.append((history[..., :inputs], plane, self.bits[tile, :past, place], tile * LANES))
+            jobs.append((history[..., inputs:], 0, self.bits[tile, :past, self.own :], tile * LANES))
+        in_parallel(self.threads, words.pack_events, [job for job in jobs if job[0].size])
+
+    def _wiring(self, columns: Columns) -> tuple[np.ndarray, np.ndarray]:
+        """Source row of each column, and how many rows it takes."""
+        neuron = columns.source >= self.network.inputs
+        row = np.where(neuron, columns.source - self.network.inputs + self.own, columns.source)
+        return row, np.where(neuron, 1, self.planes)
+
+    def _list_words(self) -> None:
+        network, neurons, rows = self.network, self.network.neurons, self.bits.shape[2]
+        currents = len(network.constants.decay_syn)
+        count = np.zeros((currents, neurons), np.int64)
+        wired = [self._wiring(columns) for columns in network.populations]
+        for columns, weight, (_, planes) in zip(network.populations, self.weights, wired, strict=True):
+            words.count_words(weight, planes, count[:, columns.first : columns.first + len(weight)])
+        self.start = np.concatenate([[0], count.cumsum()])
+        source, offset = np.empty((2, self.start[-1]), np.int32)
+        value = np.empty(self.start[-1], np.float32)
+        at = self.start[:-1].reshape(currents, neurons).copy()
+        for columns, weight, (row, planes) in zip(network.populations, self.weights, wired, strict=True):
+            place = at[:, columns.first : columns.first + len(weight)]
+            words.list_words(weight, row, planes, network.inputs, columns.delay, rows, place, source, offset, value)
+        self.source, self.offset, self.value, self.wired = source, offset, value, wired
+
+    def _tiled(self, rows: torch.Tensor) -> np.ndarray:
+        """Turn [K, B, N] into [tiles, K, N · 16], zeros where a tile has no sample."""
+        kinds, _, neurons = rows.shape
+        padded = torch.nn.functional.pad(rows, (0, 0, 0, self.tiles * LANES - self.batch))
+        tiled = padded.view(kinds, self.tiles, LANES, neurons).permute(1, 0, 3, 2)
+        return tiled.reshape(self.tiles, kinds, neurons * LANES).contiguous().numpy()
+
+    def _untiled(self, tiled: np.ndarray) -> torch.Tensor:
+        """Turn [tiles, K, N · 16] back into [K, B, N]."""
+        parts = torch.from_numpy(tiled).view(self.tiles, tiled.shape[1], self.network.neurons, LANES)
+        return parts.permute(1, 0, 3, 2).flatten(1, 2)[:, : self.batch].contiguous()
+
+    def forward(self, shows_v: bool) -> None:
+        """Run all tiles through all steps."""
+        width, tiles, steps = self.network.neurons * LANES, self.tiles, self.steps
+        kept = steps if self.learns else 1
+        moves = kept if self.choices[t16.ADAPTATION] == t16.THRESHOLD else 1
+        rests = kept if self.choices[t16.RESTS] else 1
+        looks_back = self.learns and self.choices[t16.KIND_OF_LEAK] == t16.LINEAR_TO_ZERO
+        self.u = np.empty((tiles, kept, width), np.float32)
+        self.v = np.empty((tiles, 1 + steps if shows_v or looks_back else 1, width), np.float32)
+        self.v[:, 0] = self.state[:, t16.V]
+        self.a = np.empty((tiles, moves, width), np.float32)
+        self.busy = np.zeros((tiles, rests, width), np.uint8)
+        network = self.network
+        jobs = [
+            (
+                *(self.choices, self.own, self.bits[k], self.start, self.offset, self.value),
+                *(network.by_lane, network.resting, self.state[k], self.refractory[k]),
+                *(self.u[k], self.v[k, 1:], self.a[k], self.busy[k]),
+            )
+            for k in range(tiles)
+        ]
+        in_parallel(self.threads, t16.forward_tile, jobs)
+
+    def spikes(self, neurons: np.ndarray) -> torch.Tensor:
+        """Give spikes [T, B, R] of some neurons as zeros and ones."""
+        z = np.empty((self.steps, self.batch, len(neurons)), np.float32)
+        bits = self.bits[:, self.past :, self.own :]
+        jobs = [(bits[k], neurons, z, k * LANES) for k in range(self.tiles)]
+        in_parallel(self.threads, words.unpack_spikes, jobs)
+        return torch.from_numpy(z)
+
+    def membranes(self, neurons: np.ndarray) -> torch.Tensor:
+        """Give membranes [T, B, R] of some neurons after each step."""
+        v = np.empty((self.steps, self.batch, len(neurons)), np.float32)
+        if len(neurons):
+            jobs = [(self.v[k, 1:], neurons, v, k * LANES) for k in range(self.tiles)]
+            in_parallel(self.threads, words.unpack_values, jobs)
+        return torch.from_numpy(v)
+
+    def last_state(self) -> State:
+        """Give the state after the last step."""
+        v, a, *i = self._untiled(self.state)
+        return State(v, torch.stack(i), a, self._untiled(self.refractory[:, None])[0])
+
+    def last_history(self, events: torch.Tensor, history: torch.Tensor) -> torch.Tensor:
+        """Give the last H steps of events and spikes, [H, B, I + N]."""
+        inputs, past = self.network.inputs, self.past
+        heard = torch.cat([history[..., :inputs], events])[self.steps :]
+        told = np.empty((past, self.batch, self.network.neurons), np.float32)
+        for k in range(self.tiles if past else 0):
+            words.unpack_spikes(
+                self.bits[k, self.steps :, self.own :], np.arange(self.network.neurons), told, k * LANES
+            )
+        return torch.cat([heard, torch.from_numpy(told)], 2)
+
+    def backward(self, of_z: np.ndarray, z_of: np.ndarray, of_v: np.ndarray, v_of: np.ndarray) -> None:
+        """Find dL/dc of every current, neuron, step and sample: grad [tiles, T + D, C, N · 16]."""
+        network, neurons = self.network, self.network.neurons
+        currents = len(network.constants.decay_syn)
+        begin = np.zeros(neurons + 1, np.int64)
+        words.count_listeners(self.source, self.own, begin)
+        begin = begin.cumsum()
+        towards, worth = np.empty(begin[-1], np.int32), np.empty(begin[-1], np.float32)
+        words.list_listeners(
+            *(self.start, self.source, self.offset, self.value, self.bits.shape[2], self.own),
+            *(begin[:-1].copy(), towards, worth),
+        )
+        longest = max(int(columns.delay.max(initial=0)) for columns in network.populations)
+        self.grad = np.empty((self.tiles, self.steps + longest, currents, neurons * LANES), np.float32)
+        self.grad[:, self.steps :] = 0
+        slope = np.array([network.pseudo.width, network.pseudo.scale], np.float32)
+        jobs = [
+            (
+                *(self.choices, slope, begin, towards, worth, network.by_lane),
+                *(self.u[k], self.v[k], self.a[k], self.busy[k]),
+                *(of_z, z_of, of_v, v_of, k * LANES, self.grad[k]),
+            )
+            for k in range(self.tiles)
+        ]
+        in_parallel(self.threads, t16.backward_tile, jobs)
+
+    def weight_gradients(self, needed: Sequence[bool]) -> list[torch.Tensor | None]:
+        """Sum dL/dW of every population over the events that happened."""
+        begin, place = self._events()
+        grads = [np.zeros(w.shape, np.float32) if need else None for w, need in zip(self.weights, needed, strict=True)]
+        jobs = []
+        for columns, out, (row, planes) in zip(self.network.populations, grads, self.wired, strict=True):
+            for low in range(0, 0 if out is None else len(out), words.BLOCK):
+                for c in range(out.shape[2]):
+                    wiring = (row, planes, self.network.inputs, columns.delay, self.past, begin, place)
+                    jobs.append((self.grad, c, columns.first + low, *wiring, out[low : low + words.BLOCK]))
+        in_parallel(self.threads, words.word_gradients, jobs)
+        return [None if out is None else torch.from_numpy(out) for out in grads]
+
+    def _events(self) -> tuple[np.ndarray, np.ndarray]:
+        """List when each source row spoke."""
+        rows = self.bits.shape[2]
+        edges = np.linspace(0, rows, self.threads + 1).astype(np.int64)
+        parts = [(self.bits, low, high) for low, high in zip(edges, edges[1:], strict=False)]
+        begin = np.zeros(rows + 1, np.int64)
+        in_parallel(self.threads, words.count_events, [(*part, begin) for part in parts])
+        begin = begin.cumsum()
+        place = np.empty(begin[-1], np.int32)
+        in_parallel(self.threads, words.list_events, [(*part, begin, place) for part in parts])
+        return begin, place

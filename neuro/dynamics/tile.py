@@ -1,0 +1,316 @@
+"""The loops over time for a tile of 16 samples, forward and back: the step of `neuro.dynamics.step`, bit for bit.
+
+Arrays of neurons are flat, [N · 16], the samples of a neuron side by side. Spikes are the bits of words [H + T, S] over S
+source rows: channels of inputs first, then, from row `own` on, the N neurons themselves; H steps of history come first.
+Constants and choices are rows of two arrays, named below; their order is that of `neuro.dynamics.spiking`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neuro.dynamics.lanes import LANES, masked_sum, packed, weighted_sum
+from neuro.jit import compiled
+
+LEAK, THETA, V_RESET, FLOOR, BIAS, BETA, DECAY_A, DECAY_SYN = range(8)  # rows of constants; one DECAY_SYN a current
+KIND_OF_LEAK, TO_VALUE, HOLDS, HAS_FLOOR, ADAPTATION, BIASED, RESTS, DETACHED, SHAPE, HISTORY = range(10)  # of choices
+EXPONENTIAL, LINEAR, LINEAR_TO_ZERO = range(3)
+NO_ADAPTATION, CURRENT, THRESHOLD = range(3)
+FAST_SIGMOID, TRIANGLE, ARCTAN, SIGMOID, BOXCAR = range(5)
+V, A, SYN = range(3)  # rows of the state; one SYN a current
+
+
+@compiled
+def forward_tile(choices, own, bits, start, offset, weight, constants, resting, state, refractory, u, v, a, busy):
+    """Step through bits [H + T, S], filling in those of the own neurons, T = what is left after the history.
+
+    start [C · N + 1], offset and weight: the words of each neuron and current, offset = delay · S − source row.
+    state [2 + C, N · 16] and refractory [N · 16] are advanced. u [T, N · 16] or [1, …] where it need not be kept; v, a,
+    busy likewise, or of length 0.
+    """
+    width = constants.shape[1]
+    neurons, currents = width // LANES, len(constants) - DECAY_SYN
+    rows = bits.shape[1]
+    steps = len(bits) - choices[HISTORY]
+    words = bits.reshape(-1)
+    sums, fired = np.empty(currents * width, np.float32), np.empty(width, np.uint8)
+    for t in range(steps):
+        now = t + choices[HISTORY]
+        for k in range(currents * neurons):
+            masked_sum(sums, k * LANES, words, now * rows, offset, weight, start[k], start[k + 1])
+        here = u[t if len(u) > 1 else 0]
+        _leak(choices[KIND_OF_LEAK], here, state[V], constants[LEAK])
+        for c in range(currents):
+            _drive(here, state[SYN + c], constants[DECAY_SYN + c], sums[c * width : (c + 1) * width])
+        if choices[BIASED]:
+            _add(here, constants[BIAS])
+        if choices[ADAPTATION] == CURRENT:
+            _adapt(here, constants[BETA], state[A])
+        if choices[HAS_FLOOR]:
+            _lift(here, constants[FLOOR])
+        if choices[ADAPTATION] == THRESHOLD:
+            a[t if len(a) > 1 else 0][:] = state[A]
+            _fire_above(fired, here, constants[THETA], constants[BETA], state[A])
+        else:
+            _fire(fired, here, constants[THETA])
+        if choices[RESTS]:
+            _rest(fired, refractory, resting, busy[t if len(busy) > 1 else 0])
+        _reset(choices[TO_VALUE], state[V], here, fired, constants[THETA], constants[V_RESET])
+        if choices[RESTS] and choices[HOLDS]:
+            _hold(state[V], busy[t if len(busy) > 1 else 0], constants[V_RESET])
+        if choices[ADAPTATION]:
+            _count_spikes(state[A], constants[DECAY_A], fired)
+        if len(v):
+            v[t][:] = state[V]
+        for n in range(neurons):
+            bits[now, own + n] = packed(fired, n * LANES)
+
+
+@compiled
+def _leak(kind, u, v, amount):
+    if kind == EXPONENTIAL:
+        for k in range(len(u)):
+            u[k] = v[k] * amount[k]
+    elif kind == LINEAR:
+        for k in range(len(u)):
+            u[k] = v[k] - amount[k]
+    else:
+        for k in range(len(u)):
+            size = abs(v[k]) - amount[k]
+            size = size if size > 0 else np.float32(0)
+            u[k] = size if v[k] > 0 else -size
+
+
+@compiled
+def _drive(u, i, decay, total):
+    for k in range(len(u)):
+        i[k] = i[k] * decay[k] + total[k]
+        u[k] += i[k]
+
+
+@compiled
+def _add(u, bias):
+    for k in range(len(u)):
+        u[k] += bias[k]
+
+
+@compiled
+def _adapt(u, beta, a):
+    for k in range(len(u)):
+        u[k] -= beta[k] * a[k]
+
+
+@compiled
+def _lift(u, floor):
+    for k in range(len(u)):
+        u[k] = u[k] if u[k] > floor[k] else floor[k]
+
+
+@compiled
+def _fire(fired, u, theta):
+    for k in range(len(u)):
+        fired[k] = u[k] >= theta[k]
+
+
+@compiled
+def _fire_above(fired, u, theta, beta, a):
+    for k in range(len(u)):
+        fired[k] = u[k] >= theta[k] + beta[k] * a[k]
+
+
+@compiled
+def _rest(fired, refractory, steps, busy):
+    for k in range(len(fired)):
+        waits = refractory[k] != 0
+        busy[k] = waits
+        fired[k] = np.uint8(0) if waits else fired[k]
+        left = refractory[k] - np.int32(1)
+        left = left if left > 0 else np.int32(0)
+        refractory[k] = steps[k] if fired[k] else left
+
+
+@compiled
+def _reset(to_value, v, u, fired, theta, value):
+    if to_value:
+        for k in range(len(u)):
+            v[k] = value[k] if fired[k] else u[k]
+    else:
+        for k in range(len(u)):
+            v[k] = u[k] - (theta[k] if fired[k] else np.float32(0))
+
+
+@compiled
+def _hold(v, busy, value):
+    for k in range(len(v)):
+        v[k] = value[k] if busy[k] else v[k]
+
+
+@compiled
+def _count_spikes(a, decay, fired):
+    for k in range(len(a)):
+        a[k] = decay[k] * a[k] + np.float32(fired[k])
+
+
+@compiled
+def backward_tile(choices, slope, start, offset, weight, constants, u, v, a, busy, to_z, z_of, to_v, v_of, first, grad):
+    """Fill grad [T + D, C, N · 16] with dL/dc, D the longest delay; its last D steps are zeros and stay so.
+
+    start [N + 1], offset and weight: where the spikes of each neuron go, offset = (delay · C + current) · N + target.
+    to_z [T, B, R]: the gradient of the spikes of neurons z_of [R]; to_v and v_of likewise; the tile's samples begin at
+    `first`. slope: width and scale of the surrogate. v [1 + T, N · 16], from the state before the first step on, is
+    read where the leak is linear to zero.
+    """
+    steps, width = u.shape
+    neurons, currents = width // LANES, grad.shape[1]
+    flat = grad.reshape(-1)
+    of_z, of_v, of_a = np.empty(width, np.float32), np.zeros(width, np.float32), np.zeros(width, np.float32)
+    distance, psi = np.empty(width, np.float32), np.empty(width, np.float32)
+    of_i = np.zeros((currents, width), np.float32)
+    for t in range(steps - 1, -1, -1):
+        rests = busy[t] if choices[RESTS] else busy[0]
+        _distance(distance, u[t], constants[THETA])
+        if choices[ADAPTATION] == THRESHOLD:
+            _distance_above(distance, u[t], constants[THETA], constants[BETA], a[t])
+        _pseudo_derivative(psi, distance, choices[SHAPE], slope[0], slope[1])
+        _scale_slope(psi, constants[THETA])
+        of_z[:] = 0
+        _gather(of_z, to_z, z_of, t, first)
+        _gather(of_v, to_v, v_of, t, first)
+        for n in range(neurons):
+            weighted_sum(of_z, n * LANES, flat, t * currents * neurons, offset, weight, start[n], start[n + 1])
+        if choices[ADAPTATION]:
+            _add(of_z, of_a)
+        if not choices[DETACHED]:
+            if choices[TO_VALUE]:
+                _through_value(of_z, of_v, constants[V_RESET], u[t], rests, choices[RESTS] and choices[HOLDS])
+            else:
+                _through_jump(of_z, of_v, constants[THETA], rests, choices[RESTS] and choices[HOLDS])
+        if choices[RESTS]:
+            _silence(psi, rests)
+            if choices[HOLDS]:
+                _silence(of_v, rests)
+        if choices[TO_VALUE]:
+            _forget(of_v, distance, rests, choices[RESTS])
+        _multiply(of_z, psi)  # what comes through the spike
+        _add(of_v, of_z)  # with what comes through the membrane: the gradient of u
+        if choices[HAS_FLOOR]:
+            _clip(of_v, u[t], constants[FLOOR])
+        for c in range(currents):
+            _through_current(grad[t, c], of_i[c], constants[DECAY_SYN + c], of_v)
+        if choices[ADAPTATION]:
+            through = of_v if choices[ADAPTATION] == CURRENT else of_z
+            _through_adaptation(of_a, constants[DECAY_A], constants[BETA], through)
+        if choices[KIND_OF_LEAK] == EXPONENTIAL:
+            _multiply(of_v, constants[LEAK])
+        elif choices[KIND_OF_LEAK] == LINEAR_TO_ZERO:
+            _stop_near_zero(of_v, v[t], constants[LEAK])
+
+
+@compiled
+def _distance(out, u, theta):
+    for k in range(len(u)):
+        out[k] = (u[k] - theta[k]) / theta[k]
+
+
+@compiled
+def _distance_above(out, u, theta, beta, a):
+    for k in range(len(u)):
+        out[k] = (u[k] - (theta[k] + beta[k] * a[k])) / theta[k]
+
+
+@compiled
+def _pseudo_derivative(psi, distance, shape, width, scale):
+    """scale · shape(x / width); the shapes are those of `neuro.dynamics.surrogate`."""
+    one, half_pi = np.float32(1), np.float32(np.pi / 2)
+    if shape == FAST_SIGMOID:
+        for k in range(len(psi)):
+            x = abs(distance[k] / width) + one
+            psi[k] = scale / (x * x)
+    elif shape == TRIANGLE:
+        for k in range(len(psi)):
+            x = one - abs(distance[k] / width)
+            psi[k] = scale * (x if x > 0 else np.float32(0))
+    elif shape == ARCTAN:
+        for k in range(len(psi)):
+            x = distance[k] / width * half_pi
+            psi[k] = scale / (x * x + one)
+    elif shape == SIGMOID:
+        for k in range(len(psi)):
+            x = one / (one + np.exp(-distance[k] / width))
+            psi[k] = scale * (np.float32(4) * x * (one - x))
+    else:
+        for k in range(len(psi)):
+            psi[k] = scale if abs(distance[k] / width) < one else np.float32(0)
+
+
+@compiled
+def _scale_slope(psi, theta):
+    for k in range(len(psi)):
+        psi[k] /= theta[k]
+
+
+@compiled
+def _gather(out, values, neurons, t, first):
+    """Add values [T, B, R] of some neurons to a tile, whose samples begin at `first`."""
+    lanes = min(LANES, values.shape[1] - first)
+    for lane in range(lanes):
+        row = values[t, first + lane]
+        for r in range(len(neurons)):
+            out[neurons[r] * LANES + lane] += row[r]
+
+
+@compiled
+def _through_jump(of_z, of_v, theta, rests, holds):
+    for k in range(len(of_z)):
+        of_z[k] -= np.float32(0) if holds and rests[k] else of_v[k] * theta[k]
+
+
+@compiled
+def _through_value(of_z, of_v, value, u, rests, holds):
+    for k in range(len(of_z)):
+        of_z[k] += np.float32(0) if holds and rests[k] else of_v[k] * (value[k] - u[k])
+
+
+@compiled
+def _silence(values, rests):
+    for k in range(len(values)):
+        values[k] = np.float32(0) if rests[k] else values[k]
+
+
+@compiled
+def _forget(of_v, distance, rests, resting):
+    """No gradient through a membrane that was put to a value."""
+    for k in range(len(of_v)):
+        fired = distance[k] >= 0 and not (resting and rests[k])
+        of_v[k] = np.float32(0) if fired else of_v[k]
+
+
+@compiled
+def _clip(of_v, u, floor):
+    for k in range(len(of_v)):
+        of_v[k] = of_v[k] if u[k] > floor[k] else np.float32(0)
+
+
+@compiled
+def _multiply(values, factor):
+    for k in range(len(values)):
+        values[k] *= factor[k]
+
+
+@compiled
+def _through_current(grad, of_i, decay, of_u):
+    for k in range(len(of_u)):
+        of_i[k] = of_i[k] * decay[k] + of_u[k]
+        grad[k] = of_i[k]
+
+
+@compiled
+def _through_adaptation(of_a, decay, beta, through):
+    for k in range(len(of_a)):
+        of_a[k] = of_a[k] * decay[k] - beta[k] * through[k]
+
+
+@compiled
+def _stop_near_zero(of_v, v, amount):
+    for k in range(len(of_v)):
+        of_v[k] = of_v[k] if abs(v[k]) > amount[k] else np.float32(0)
