@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
-from numba import njit
-
 
 def compiled(function):
     """Compile a function with the arithmetic exactly as written: nothing is reordered or fused."""
@@ -20,6 +18,8 @@ def estimated(function):
 
 
 def _kept(function, fastmath):
+    from numba import njit  # a fifth of a second: for those who compile something
+
     try:
         return njit(nogil=True, error_model="numpy", fastmath=fastmath, cache=True)(function)
     except RuntimeError:  # no folder to keep it in may be written: compile anew in each process

@@ -115,6 +115,26 @@ def packed(typing, flags, at):
     return _signature(types.uint16, flags, at), code
 
 
+@intrinsic
+def ones(typing, word):
+    """How many bits of a 16-bit word are set."""
+
+    def code(context, b, signature, args):
+        return b.zext(b.ctpop(args[0]), INDEX)
+
+    return types.int64(types.uint16), code
+
+
+@intrinsic
+def lowest(typing, word):
+    """The place of the lowest bit set in a 16-bit word that is not 0."""
+
+    def code(context, b, signature, args):
+        return b.zext(b.cttz(args[0], ir.Constant(ir.IntType(1), 1)), INDEX)
+
+    return types.int64(types.uint16), code
+
+
 def _signature(result, *arguments) -> Signature:
     """Take arrays as they come and every number as a 64-bit integer."""
     return result(*(a if isinstance(a, types.Array) else types.int64 for a in arguments))

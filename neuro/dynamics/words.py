@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neuro.dynamics.lanes import LANES, ROW, row_sum
+from neuro.dynamics.lanes import LANES, ROW, lowest, ones, row_sum
 from neuro.jit import compiled
 
 BLOCK = LANES * ROW  # neurons whose gradients are summed together
@@ -16,11 +16,10 @@ def count_words(weight, planes, count):
     """Count in count [C, n] the words of weights [n, M, C, D] that are not 0, a column once for each of its planes."""
     neurons, columns, currents, lines = weight.shape
     for n in range(neurons):
-        for column in range(columns):
-            for c in range(currents):
-                for line in range(lines):
-                    if weight[n, column, c, line] != 0:
-                        count[c, n] += planes[column]
+        for c in range(currents):
+            for line in range(lines):
+                for column in range(columns):
+                    count[c, n] += planes[column] * (weight[n, column, c, line] != 0)
 
 
 @compiled
@@ -32,17 +31,17 @@ def list_words(weight, row, planes, apart, delay, rows, at, source, offset, valu
     """
     neurons, columns, currents, lines = weight.shape
     for n in range(neurons):
-        for column in range(columns):
-            for c in range(currents):
-                for line in range(lines):
+        for c in range(currents):
+            e = at[c, n]
+            for line in range(lines):
+                for column in range(columns):
                     word = weight[n, column, c, line]
                     if word != 0:
                         for plane in range(planes[column]):
-                            e = at[c, n]
                             source[e] = row[column] + plane * apart
                             offset[e] = delay[column, line] * rows - source[e]
                             value[e] = word * np.float32(1 << plane)
-                            at[c, n] += 1
+                            e += 1
 
 
 @compiled
@@ -100,10 +99,7 @@ def count_events(bits, low, high, begin):
     for tile in range(len(bits)):
         for t in range(bits.shape[1]):
             for row in range(low, high):
-                word = bits[tile, t, row]
-                while word:
-                    word &= word - np.uint16(1)
-                    begin[row + 1] += 1
+                begin[row + 1] += ones(bits[tile, t, row])
 
 
 @compiled
@@ -113,13 +109,14 @@ def list_events(bits, low, high, begin, place):
     for t in range(bits.shape[1]):
         for tile in range(len(bits)):
             for row in range(low, high):
-                word, lane = bits[tile, t, row], 0
-                while word:
-                    if word & np.uint16(1):
-                        place[at[row - low]] = (t * len(bits) + tile) * LANES + lane
-                        at[row - low] += 1
-                    word >>= np.uint16(1)
-                    lane += 1
+                word = bits[tile, t, row]
+                if word:
+                    base, e = (t * len(bits) + tile) * LANES, at[row - low]
+                    while word:
+                        place[e] = base + lowest(word)
+                        word &= word - np.uint16(1)
+                        e += 1
+                    at[row - low] = e
 
 
 @compiled

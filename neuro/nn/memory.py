@@ -54,8 +54,7 @@ class SynapseMemory(nn.Module):
         with torch.no_grad():
             flat = latent.detach()
             wanted = flat if self.limits is None else torch.clamp(flat, self.limits[0], self.limits[1])
-            self.code = self.scheme.project(wanted, self.allowed)
-            self.weight = self.scheme.decode(self.code)
+            self.code, self.weight = self.scheme.hold(wanted, self.allowed)
             self.stamp = checksum(latent)
 
     def hull(self, latent: torch.Tensor) -> torch.Tensor:

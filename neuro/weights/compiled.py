@@ -14,71 +14,99 @@ import numpy as np
 from neuro.jit import compiled, estimated
 
 GUESSES = 24
+CAREFUL = 1 - 2.0**-20  # keeps what rounding might otherwise leave out
 MANY = 32  # from so many values on a search by halving is sooner than comparing with each
 FEW = 2.0**44  # sizes below it: the closed form for the number of words errs by less than one
 
 
 @compiled
-def count_rows(latent, bases, kinds, budget, most, code):
-    """Fill code [N, M, K, D] (zeros) with the nearest counts of latent [N, M, C, D].
+def count_rows(kinds, most, latent, bases, budget, code, weight, allowed):
+    """Fill code [N, M, K, D] and weight [N, M, C, D] (zeros) with the nearest counts of latent [N, M, C, D].
 
-    bases [1 or N, K] float64, kinds [2, C] the type of + and − weights or −1, budget [N], most = its largest.
+    kinds [2, C]: the type of + and − weights, or −1; bases [1 or N, K] float64; budget [N], most = its largest;
+    allowed [N, M · C · D], or of length 0 where everything is.
     """
     rows, columns, currents, lines = latent.shape
     width = columns * currents * lines
-    value, size, words = np.empty(width, latent.dtype), np.empty(width), np.empty(width)
-    fall, rate = np.empty(width), np.empty(width)
-    spot, of_current = np.empty(width, np.int32), np.empty(width, np.int32)
+    entry, place, unit = np.empty(width, np.int64), np.empty(width, np.int64), np.empty(width)
+    size, fall, rate, words = np.empty(width), np.empty(width), np.empty(width), np.empty(width)
+    last = 0.0  # the row before's threshold: neurons of a population are alike, and a wrong guess costs time only
     for row in range(rows):
-        base = bases[row if len(bases) > 1 else 0]
-        count = _worth_a_word(latent[row], base, kinds, value, spot, of_current)
+        base, values = bases[row if len(bases) > 1 else 0], latent[row].reshape(-1)
+        for least in (last / 2, 0.0):
+            count = _worth_a_word(values, base, kinds, lines, least, entry)
+            if len(allowed):
+                count = _permitted(allowed[row], entry, count)
+            for j in range(count):
+                value, column, current, line = values[entry[j]], entry[j], 0, 0
+                if width > columns:
+                    column, current, line = column // (currents * lines), column // lines % currents, column % lines
+                kind = kinds[1 if value < 0 else 0, current]
+                place[j] = (column * len(base) + kind) * lines + line
+                unit[j] = -base[kind] if value < 0 else base[kind]
+                size[j] = abs(value) / base[kind]
+                step = base[kind] * base[kind]
+                fall[j], rate[j] = 2 * step, 0.5 / step
+            found = _take(size[:count], fall[:count], rate[:count], least, last, budget[row], most, words[:count])
+            if found >= least:
+                break
+        last = found
+        codes, weights = code[row].reshape(-1), weight[row].reshape(-1)
         for j in range(count):
-            kind = kinds[1 if value[j] < 0 else 0, of_current[j]]
-            spot[j] += kind * lines
-            size[j] = abs(value[j]) / base[kind]
-            step = base[kind] * base[kind]
-            fall[j], rate[j] = 2 * step, 0.5 / step
-        _take(size[:count], fall[:count], rate[:count], budget[row], most, words[:count])
-        flat = code[row].reshape(-1)
-        for j in range(count):
-            flat[spot[j]] = words[j]
+            codes[place[j]] = words[j]
+            weights[entry[j]] = words[j] * unit[j]
 
 
 @compiled
-def _worth_a_word(latent, base, kinds, value, spot, of_current):
-    """List the entries whose first word could gain (|w| >= b / 2): value, place in the code of kind 0, current."""
-    columns, currents, lines = latent.shape
+def _permitted(allowed, entry, count):
+    kept = 0
+    for j in range(count):
+        entry[kept] = entry[j]
+        kept += allowed[entry[j]]
+    return kept
+
+
+@compiled
+def _worth_a_word(values, base, kinds, lines, least, entry):
+    """List the entries of a row [M · C · D] whose first word could gain more than `least`; returns how many there are."""
+    currents = kinds.shape[1]
     up, down = np.full(currents, np.inf), np.full(currents, -np.inf)
     for current in range(currents):
-        if kinds[0, current] >= 0:
-            up[current] = base[kinds[0, current]] / 2
-        if kinds[1, current] >= 0:
-            down[current] = -base[kinds[1, current]] / 2
-    count = 0
-    for column in range(columns):
+        for sign in range(2):
+            if kinds[sign, current] >= 0:
+                b = base[kinds[sign, current]]
+                size = (b + least / b * CAREFUL) / 2
+                if sign == 0:
+                    up[current] = size
+                else:
+                    down[current] = -size
+    count = e = 0
+    while e < len(values):
         for current in range(currents):
-            for line in range(lines):
-                here = latent[column, current, line]
-                value[count] = here
-                spot[count] = column * len(base) * lines + line
-                of_current[count] = current
-                count += (here >= up[current]) | (here <= down[current])
+            high, low = up[current], down[current]
+            for _ in range(lines):
+                entry[count] = e
+                count += (values[e] >= high) | (values[e] <= low)
+                e += 1
     return count
 
 
 @compiled
-def _take(size, fall, rate, budget, most, words):
-    """Set how many words each entry takes: the `budget` best that gain."""
+def _take(size, fall, rate, least, likely, budget, most, words):
+    """Set how many words each entry takes, the `budget` best that gain, and return a threshold that all of them exceed.
+
+    The entries are those with words above `least`; with fewer than `budget` of these, −1 is returned unless least is 0.
+    """
     if budget == 0:
         words[:] = 0
-        return
-    total = _count(size, fall, rate, most, 0.0, words)
+        return least
+    total = _count(size, fall, rate, most, least, words)
     if total <= budget:
-        return
-    guess = _guess(size, rate, budget, most, total)
-    if guess > 0 and _count(size, fall, rate, most, guess, words) == budget:
-        return
-    low, high = 0.0, 0.0
+        return least if total == budget or least == 0 else -1.0
+    guess = _guess(size, rate, budget, most, least, likely)
+    if guess > least and _count(size, fall, rate, most, guess, words) == budget:
+        return guess
+    low, high = least, 0.0
     for j in range(len(size)):
         high = max(high, (size[j] - 0.5) * fall[j])
     while True:
@@ -87,7 +115,7 @@ def _take(size, fall, rate, budget, most, words):
             break
         total = _count(size, fall, rate, most, middle, words)
         if total == budget:
-            return
+            return middle
         if total > budget:
             low = middle
         else:
@@ -99,6 +127,7 @@ def _take(size, fall, rate, budget, most, words):
         more = min(left, int(upper[j] - words[j]))
         words[j] += more
         left -= more
+    return low
 
 
 @compiled
@@ -147,14 +176,10 @@ def _above_by_halving(size, fall, most, threshold):
 
 
 @compiled
-def _guess(size, rate, budget, most, total):
-    """Look for a threshold that `budget` words exceed (Newton within a bracket); 0 where none was met."""
-    low, high, level = 0.0, np.inf, 0.0
-    slope = 0.0
-    for j in range(len(size)):
-        slope += rate[j]
+def _guess(size, rate, budget, most, least, likely):
+    """Look for a threshold above `least` that `budget` words exceed (Newton within a bracket); 0 where none was met."""
+    low, high, level = least, np.inf, likely
     for _ in range(GUESSES):
-        level += (total - budget) / slope
         if not low < level < high:
             level = low + (high - low) / 2 if high < np.inf else 2 * low
         total, slope = _estimate(size, rate, most, level)
@@ -164,6 +189,7 @@ def _guess(size, rate, budget, most, total):
             low = level
         else:
             high = level
+        level += (total - budget) / slope
     return 0.0
 
 
@@ -176,19 +202,6 @@ def _estimate(size, rate, most, level):
         total += words if words < most else most
         slope += rate[j] if words > 0.0 else 0.0
     return total, slope if slope > 1e-300 else 1e-300
-
-
-@compiled
-def count_weights(code, signed, currents, weight):
-    """Fill weight [N, M, C, D] (zeros) from code [N, M, K, D], signed bases [1 or N, K] and each type's current."""
-    rows, columns, kinds, lines = code.shape
-    for row in range(rows):
-        base = signed[row if len(signed) > 1 else 0]
-        for column in range(columns):
-            for kind in range(kinds):
-                current = currents[kind]
-                for line in range(lines):
-                    weight[row, column, current, line] += np.float32(code[row, column, kind, line] * base[kind])
 
 
 @compiled

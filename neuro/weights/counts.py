@@ -6,14 +6,25 @@ weight[current] = Σ over the current's types of sign · base · n,   Σ n <= sl
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
 
 from neuro.errors import DescriptionError, FeasibilityError
+from neuro.jit import in_parallel
 from neuro.weights import violation
 from neuro.weights.ball import into_ball
-from neuro.weights.latents import aligned, as_floats, base_rows, finite, fold_sum, is_compiled_for, row_budget
+from neuro.weights.latents import (
+    aligned,
+    as_floats,
+    base_rows,
+    finite,
+    fold_sum,
+    is_compiled_for,
+    row_budget,
+    row_parts,
+)
 from neuro.weights.parameters import base_tensor, most_slots, moved, slot_limit, typical_mean, typical_slots
 from neuro.weights.selection import best_words
 
@@ -61,25 +72,38 @@ class CountScheme:
         latent [N, M(, C(, D))], allowed bool that broadcasts to it; the code is int16, int32 above 32767 slots.
         Raises FeasibilityError for latents that are not finite. Source: design, exact projection, counts.
         """
-        places, allowed = self._places(finite(latent)), aligned(allowed, latent)
-        if allowed is not None:
-            places = places.masked_fill(~allowed.reshape(places.shape), 0.0)
-        most, budget = most_slots(self.slots), row_budget(self.slots, places)
-        kind = torch.int16 if most <= LARGEST_INT16 else torch.int32
-        choose = self._by_rows if is_compiled_for(latent) else self._by_tensors
-        code = choose(places, budget, most, kind)
-        return code if latent.dim() == 4 else code[..., 0]
+        return self.hold(latent, allowed)[0]
 
-    def _by_rows(self, places: torch.Tensor, budget: torch.Tensor, most: int, kind: torch.dtype) -> torch.Tensor:
+    def hold(self, latent: torch.Tensor, allowed: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the nearest code that fits, as `project` does, and its weight, as `decode` does."""
+        places, allowed = self._places(finite(latent)), aligned(allowed, latent)
+        if not is_compiled_for(latent):
+            code = self._by_tensors(places if allowed is None else places.masked_fill(~allowed.view(places.shape), 0.0))
+            code = code if latent.dim() == 4 else code[..., 0]
+            return code, self.decode(code)
+        code, weight = self._by_rows(places, allowed)
+        return code if latent.dim() == 4 else code[..., 0], weight.view(latent.shape)
+
+    def _by_rows(self, places: torch.Tensor, allowed: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
         from neuro.weights.compiled import count_rows  # numba is imported where a projection needs it
 
+        code = torch.zeros(*places.shape[:2], len(self.signs), places.shape[3], dtype=self._code_type)
+        weight = torch.zeros(places.shape)
         bases = base_rows("base_weights", self.base_weights, places)
-        code = torch.zeros(*places.shape[:2], len(self.signs), places.shape[3], dtype=kind)
-        count_rows(as_floats(places), bases.numpy(), self._kinds(places).numpy(), budget.numpy(), most, code.numpy())
-        return code
+        allowed = torch.empty(0, 0, dtype=torch.bool) if allowed is None else allowed.flatten(1)
+        arrays = (bases, row_budget(self.slots, places), code, weight, allowed.contiguous())
+        parts = row_parts(as_floats(places), *(x.numpy() for x in arrays))
+        most = most_slots(self.slots)
+        in_parallel(torch.get_num_threads(), count_rows, [(self._kinds, most, *part) for part in parts])
+        return code, weight
 
-    def _by_tensors(self, places: torch.Tensor, budget: torch.Tensor, most: int, kind: torch.dtype) -> torch.Tensor:
+    @property
+    def _code_type(self) -> torch.dtype:
+        return torch.int16 if most_slots(self.slots) <= LARGEST_INT16 else torch.int32
+
+    def _by_tensors(self, places: torch.Tensor) -> torch.Tensor:
         size, base = self._sizes(places)
+        most, budget, kind = most_slots(self.slots), row_budget(self.slots, places), self._code_type
         entry, words = best_words(size.div_(base).flatten(1), base.square_().flatten(1), budget, most)
         number = torch.zeros(size.flatten(1).shape, dtype=kind, device=places.device)
         number = number.scatter_(1, entry, words.to(kind)).view(places.shape)
@@ -92,13 +116,8 @@ class CountScheme:
         places = code if code.dim() == 4 else code[..., None]
         shape = (*code.shape[:2], self._current_count, places.shape[3])
         weight = torch.zeros(shape, dtype=torch.float32, device=code.device)
-        if is_compiled_for(code):
-            from neuro.weights.compiled import count_weights
-
-            count_weights(places.numpy(), signed.numpy(), np.array(self.currents), weight.numpy())
-        else:
-            for k, current in enumerate(self.currents):
-                weight[:, :, current] += (places[:, :, k] * signed[:, k, None, None]).to(torch.float32)
+        for k, current in enumerate(self.currents):
+            weight[:, :, current] += (places[:, :, k] * signed[:, k, None, None]).to(torch.float32)
         if code.dim() == 4:
             return weight
         return weight[..., 0] if self._current_count > 1 else weight[:, :, 0, 0]
@@ -155,15 +174,16 @@ class CountScheme:
             )
         return latent.reshape(*latent.shape[:2], count, -1 if latent.dim() == 4 and latent.numel() else 1)
 
-    def _kinds(self, places: torch.Tensor) -> torch.Tensor:
-        """Return which type serves the positive [0] and negative [1] weights of each current; −1 none. [2, C]"""
+    @cached_property
+    def _kinds(self) -> np.ndarray:
+        """Which type serves the positive [0] and negative [1] weights of each current; −1 none. [2, C]"""
         kind = {(sign, current): k for k, (sign, current) in enumerate(zip(self.signs, self.currents, strict=True))}
         table = [[kind.get((sign, current), -1) for current in range(self._current_count)] for sign in (1, -1)]
-        return torch.tensor(table, device=places.device)
+        return np.array(table)
 
     def _sizes(self, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return |w|, 0 where no type serves it, and its type's base, both [N, M, C, D] float64."""
-        kinds, negative = self._kinds(places), places < 0
+        kinds, negative = torch.tensor(self._kinds, device=places.device), places < 0
         bases = base_rows("base_weights", self.base_weights, places)[:, kinds.clamp(min=0), None]
         base = torch.where(negative, bases[:, None, 1], bases[:, None, 0])
         size = places.to(torch.float64, copy=True).abs_()

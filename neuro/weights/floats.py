@@ -38,6 +38,11 @@ class FloatScheme:
         latent, allowed = finite(latent), aligned(allowed, latent)
         return latent.clone() if allowed is None else latent.masked_fill(~allowed, 0.0)
 
+    def hold(self, latent: torch.Tensor, allowed: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the nearest code that fits and its weight."""
+        code = self.project(latent, allowed)
+        return code, self.decode(code)
+
     def decode(self, code: torch.Tensor) -> torch.Tensor:
         """Return the code as float32."""
         return code.to(torch.float32)

@@ -8,6 +8,7 @@ import torch
 from neuro.errors import FeasibilityError
 
 LARGEST = torch.finfo(torch.float32).max
+WORTH_A_THREAD = 2**18  # entries of a latent: below it waking a thread costs more than it saves
 
 
 def finite(latent: torch.Tensor) -> torch.Tensor:
@@ -45,6 +46,19 @@ def as_floats(latent: torch.Tensor) -> np.ndarray:
     """View a latent as float32 or float64 numbers side by side in memory; smaller floats are widened."""
     wide = latent if latent.dtype == torch.float64 else latent.to(torch.float32)
     return wide.contiguous().numpy()
+
+
+def row_parts(latent: np.ndarray, *others: np.ndarray) -> list[tuple[np.ndarray, ...]]:
+    """Cut arrays into the same rows, a part a thread where the latent is large; what has one row for all stays whole."""
+    rows = len(latent)
+    parts = min(torch.get_num_threads(), rows) if latent.size > WORTH_A_THREAD else 1
+    if parts == 1:
+        return [(latent, *others)]
+    edges = np.linspace(0, rows, parts + 1).astype(int)
+    return [
+        tuple(x if len(x) < rows else x[low:high] for x in (latent, *others))
+        for low, high in zip(edges, edges[1:], strict=False)
+    ]
 
 
 def aligned(allowed: torch.Tensor | None, latent: torch.Tensor) -> torch.Tensor | None:

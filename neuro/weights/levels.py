@@ -86,6 +86,11 @@ class LevelScheme:
             taken = best_entries(gains, row_budget(self.slots, latent), most_slots(self.slots))
         return ((index + 1) * taken).sub_(1).view(latent.shape).to(torch.int16)
 
+    def hold(self, latent: torch.Tensor, allowed: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the nearest code that fits and its weight."""
+        code = self.project(latent, allowed)
+        return code, self.decode(code)
+
     def decode(self, code: torch.Tensor) -> torch.Tensor:
         """Return the float32 weight of a code, in its shape."""
         return look_up(self._table(self._values(code)).to(torch.float32), code.flatten(1).long() + 1).view(code.shape)

@@ -10,9 +10,19 @@ from dataclasses import dataclass, replace
 import torch
 
 from neuro.errors import DescriptionError
+from neuro.jit import in_parallel
 from neuro.weights import violation
 from neuro.weights.ball import into_ball
-from neuro.weights.latents import aligned, as_floats, base_rows, finite, fold_sum, is_compiled_for, row_budget
+from neuro.weights.latents import (
+    aligned,
+    as_floats,
+    base_rows,
+    finite,
+    fold_sum,
+    is_compiled_for,
+    row_budget,
+    row_parts,
+)
 from neuro.weights.palette import Palette, gain, look_up
 from neuro.weights.parameters import base_tensor, median_or_one, most_slots, moved, slot_limit
 from neuro.weights.selection import best_entries, contenders
@@ -65,7 +75,8 @@ class MaskScheme:
             from neuro.weights.compiled import mask_rows  # numba is imported where a projection needs it
 
             sums, names = palette.values.numpy(), palette.names.numpy()
-            mask_rows(as_floats(wanted), sums, names, budget.numpy(), code.numpy())
+            jobs = row_parts(as_floats(wanted), sums, names, budget.numpy(), code.numpy())
+            in_parallel(torch.get_num_threads(), mask_rows, jobs)
             return code.view(latent.shape)
         size = wanted.to(torch.float64).abs()
         most = most_slots(self.slots)
@@ -76,6 +87,11 @@ class MaskScheme:
         masks = ((name + 1) * taken).to(kind)
         code.scatter_(1, entry, masks)
         return torch.where(wanted < 0, -code, code).view(latent.shape)
+
+    def hold(self, latent: torch.Tensor, allowed: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the nearest code that fits and its weight."""
+        code = self.project(latent, allowed)
+        return code, self.decode(code)
 
     def decode(self, code: torch.Tensor) -> torch.Tensor:
         """Return the float32 weight of a code, in its shape."""
