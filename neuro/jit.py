@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from pathlib import Path
 
 
 def compiled(function):
@@ -24,6 +25,13 @@ def _kept(function, fastmath):
         return njit(nogil=True, error_model="numpy", fastmath=fastmath, cache=True)(function)
     except RuntimeError:  # no folder to keep it in may be written: compile anew in each process
         return njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
+
+
+def is_kept(function) -> bool:
+    """Whether a function's machine code is on disk, or in this process, already."""
+    folder = Path(function.stats.cache_path or "")
+    module = Path(function.py_func.__code__.co_filename).stem
+    return bool(function.signatures) or any(folder.glob(f"{module}.{function.py_func.__name__}-*.nbi"))
 
 
 def in_parallel(threads: int, function: Callable, jobs: Sequence[tuple]) -> None:

@@ -14,8 +14,10 @@ import torch
 
 from neuro.data import Dataset, encode, load_dataset
 from neuro.descriptor import Chip, differing, load_chip
+from neuro.dynamics.tile import forward_tile
 from neuro.errors import DataError, DescriptionError, RunError
 from neuro.evaluation import measure
+from neuro.jit import is_kept
 from neuro.losses import logits, regularisers, task_loss
 from neuro.nn import Network, build
 from neuro.runs import (
@@ -143,6 +145,9 @@ class _Trainer:
             if not (self.run.folder / "curves.png").exists():
                 plot_curves(self.run, self.run.folder / "curves.png")
             return self.run
+        if not is_kept(forward_tile):
+            self.progress.note("compiling the loops for this machine, once: about ten seconds")
+            self._compile()
         self.progress.start(self.run, self.network, self.at.epoch * self.per_epoch + self.at.batch, self.per_epoch)
         with _stop_on_interrupt(self):
             while self.at.epoch < self.recipe.epochs:
@@ -150,6 +155,13 @@ class _Trainer:
         plot_curves(self.run, self.run.folder / "curves.png")
         self.progress.end(self.run)
         return self.run
+
+    def _compile(self) -> None:
+        """Run one step of silence forward and back, so that the first epoch's time is its own."""
+        silence = {name: torch.zeros(1, 1, size) for name, size in self.task.inputs.items()}
+        outputs, _ = self.network(silence)
+        outputs.sum().backward()
+        self.network.zero_grad()
 
     def _epoch(self) -> None:
         begun, before = time.monotonic(), self.at.seconds

@@ -10,6 +10,7 @@ from typing import Protocol
 class Progress(Protocol):
     def __enter__(self) -> Progress: ...
     def __exit__(self, *_) -> None: ...
+    def note(self, text: str) -> None: ...
     def start(self, run, network, done: int, per_epoch: int) -> None: ...
     def step(self, at, network) -> None: ...
     def epoch(self, line: dict, better: bool) -> None: ...
@@ -34,6 +35,9 @@ class Quiet:
         return self
 
     def __exit__(self, *_):
+        pass
+
+    def note(self, text: str) -> None:
         pass
 
     def start(self, run, network, done: int, per_epoch: int) -> None:
@@ -63,6 +67,9 @@ class Quiet:
 class Plain(Quiet):
     """One line at the start and one an epoch, on standard error."""
 
+    def note(self, text: str) -> None:
+        _say(text)
+
     def start(self, run, network, done: int, per_epoch: int) -> None:
         super().start(run, network, done, per_epoch)
         _say(heading(run, network))
@@ -91,6 +98,9 @@ class Live(Quiet):
 
     def __exit__(self, *error):
         self.bar.__exit__(*error)
+
+    def note(self, text: str) -> None:
+        self.console.print(text, highlight=False, markup=False)
 
     def start(self, run, network, done: int, per_epoch: int) -> None:
         super().start(run, network, done, per_epoch)
