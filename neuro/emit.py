@@ -134,13 +134,16 @@ def _synapses(network: Network) -> pd.DataFrame:
 def _synapses_of(network: Network, target: str) -> pd.DataFrame:
     """One row a word, sorted by neuron, source, current or type, and line; slots are numbered in that order."""
     plan = network.plan
-    code = network.memories[target].code.cpu().numpy()
+    memory = network.memories[target]
+    code = memory.code.cpu().numpy()
     counts = plan.chip.weights.kind == "counts"
-    row, column, kind, line = np.nonzero(code if counts else code != _empty(plan))
+    row, column, kind, line = np.nonzero(code != memory.scheme.empty)
     value = code[row, column, kind, line].astype(np.int64)
     if counts:
         row, column, kind, line = (np.repeat(a, value) for a in (row, column, kind, line))
         value = np.ones(len(row), np.int64)
+    if memory.source is not None:
+        column = memory.source.cpu().numpy()[row, column]
     types, value = _types_and_codes(network, target, kind, value)
     places = plan.locations[target]
     first = np.searchsorted(row, row)
@@ -157,10 +160,6 @@ def _synapses_of(network: Network, target: str) -> pd.DataFrame:
             "delay": np.array(plan.spec.delay_lines)[line],
         }
     )
-
-
-def _empty(plan: Plan) -> int:
-    return -1 if plan.chip.weights.kind == "levels" else 0
 
 
 def _types_and_codes(network: Network, target: str, kind: np.ndarray, code: np.ndarray):

@@ -27,31 +27,27 @@ ADAPTATIONS = ("none", "current", "threshold")
 
 
 @dataclass(frozen=True, eq=False)
-class Columns:
-    """How the columns of one population's weights [n, M, C, D] are wired.
-
-    first: number of its first neuron. source [M]: channels of inputs are 0 … I − 1, neuron k is I + k. delay [M, D] steps.
-    """
-
-    first: int
-    source: np.ndarray
-    delay: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
 class Spiking:
-    """What stays the same over sequences: model, constants of the N neurons, surrogate, I inputs, and the wiring."""
+    """What stays the same over sequences.
+
+    model, constants of the N neurons, and surrogate; first: number of each population's first neuron; I inputs; route
+    [I + N]: the delay of every source (channels of inputs are 0 … I − 1, neuron k is I + k); lines [D]: what each delay
+    line adds. All delays in steps.
+    """
 
     model: NeuronModel
     constants: Constants
     pseudo: PseudoDerivative
+    first: tuple[int, ...]
     inputs: int
-    populations: tuple[Columns, ...]
+    route: np.ndarray
+    lines: np.ndarray
     detach_reset: bool = True
 
     def run(
         self,
         weights: Sequence[torch.Tensor],
+        sources: Sequence[np.ndarray],
         events: torch.Tensor,
         state: State,
         history: torch.Tensor,
@@ -60,12 +56,14 @@ class Spiking:
     ) -> tuple[torch.Tensor, torch.Tensor, State, torch.Tensor]:
         """Advance by T steps; gradients flow to the weights, [n, M, C, D] for each population.
 
-        events: whole numbers [T, B, I]; history [H, B, I + N]: events and spikes of the H >= longest delay steps before.
-        Gives the spikes [T, B, R] of neurons z_of, the membranes of v_of, the state after the last step, and the
-        history after it (both without gradient).
+        sources: whom each column listens to, [1, M], or each entry of each neuron, [n, M]. events: whole numbers
+        [T, B, I]; history [H, B, I + N]: events and spikes of the H >= longest delay steps before. Gives the spikes
+        [T, B, R] of neurons z_of, the membranes of v_of, the state after the last step, and the history after it (both
+        without gradient).
         """
         learns = torch.is_grad_enabled() and any(weight.requires_grad for weight in weights)
-        sequence = _Sequence(self, [w.detach().contiguous().numpy() for w in weights], learns)
+        held = [weight.detach().contiguous().numpy() for weight in weights]
+        sequence = _Sequence(self, held, sources, learns)
         sequence.begin(events, state, history)
         z, v = _Run.apply(sequence, z_of, v_of, *weights)
         return z, v, sequence.last_state(), sequence.last_history(events, history)
@@ -128,8 +126,8 @@ class _Run(torch.autograd.Function):
 class _Sequence:
     """One run and what it leaves behind for the way back: spikes as bits, u, and where needed v, a and who rested."""
 
-    def __init__(self, network: Spiking, weights: list[np.ndarray], learns: bool):
-        self.network, self.weights, self.learns = network, weights, learns
+    def __init__(self, network: Spiking, weights: list[np.ndarray], sources: Sequence[np.ndarray], learns: bool):
+        self.network, self.weights, self.sources, self.learns = network, weights, sources, learns
         self.threads = torch.get_num_threads()
 
     def begin(self, events: torch.Tensor, state: State, history: torch.Tensor) -> None:
@@ -159,27 +157,21 @@ class _Sequence:
             jobs.append((history[..., inputs:], 0, self.bits[tile, :past, self.own :], tile * LANES))
         in_parallel(self.threads, words.pack_events, [job for job in jobs if job[0].size])
 
-    def _wiring(self, columns: Columns) -> tuple[np.ndarray, np.ndarray]:
-        """Source row of each column, and how many rows it takes."""
-        neuron = columns.source >= self.network.inputs
-        row = np.where(neuron, columns.source - self.network.inputs + self.own, columns.source)
-        return row, np.where(neuron, 1, self.planes)
-
     def _list_words(self) -> None:
         network, neurons, rows = self.network, self.network.neurons, self.bits.shape[2]
         currents = len(network.constants.decay_syn)
         count = np.zeros((currents, neurons), np.int64)
-        wired = [self._wiring(columns) for columns in network.populations]
-        for columns, weight, (_, planes) in zip(network.populations, self.weights, wired, strict=True):
-            words.count_words(weight, planes, count[:, columns.first : columns.first + len(weight)])
+        held = list(zip(network.first, self.weights, self.sources, strict=True))
+        for first, weight, source in held:
+            words.count_words(weight, source, network.inputs, self.planes, count[:, first : first + len(weight)])
         self.start = np.concatenate([[0], count.cumsum()])
-        source, offset = np.empty((2, self.start[-1]), np.int32)
-        value = np.empty(self.start[-1], np.float32)
+        self.row, self.offset = np.empty((2, self.start[-1]), np.int32)
+        self.value = np.empty(self.start[-1], np.float32)
         at = self.start[:-1].reshape(currents, neurons).copy()
-        for columns, weight, (row, planes) in zip(network.populations, self.weights, wired, strict=True):
-            place = at[:, columns.first : columns.first + len(weight)]
-            words.list_words(weight, row, planes, network.inputs, columns.delay, rows, place, source, offset, value)
-        self.source, self.offset, self.value, self.wired = source, offset, value, wired
+        for first, weight, source in held:
+            wiring = (source, network.inputs, self.planes, network.route, network.lines, rows)
+            place = at[:, first : first + len(weight)]
+            words.list_words(weight, *wiring, place, self.row, self.offset, self.value)
 
     def _tiled(self, rows: torch.Tensor) -> np.ndarray:
         """Turn [K, B, N] into [tiles, K, N · 16], zeros where a tile has no sample."""
@@ -253,14 +245,14 @@ class _Sequence:
         network, neurons = self.network, self.network.neurons
         currents = len(network.constants.decay_syn)
         begin = np.zeros(neurons + 1, np.int64)
-        words.count_listeners(self.source, self.own, begin)
+        words.count_listeners(self.row, self.own, begin)
         begin = begin.cumsum()
         towards, worth = np.empty(begin[-1], np.int32), np.empty(begin[-1], np.float32)
         words.list_listeners(
-            *(self.start, self.source, self.offset, self.value, self.bits.shape[2], self.own),
+            *(self.start, self.row, self.offset, self.value, self.bits.shape[2], self.own),
             *(begin[:-1].copy(), towards, worth),
         )
-        longest = max(int(columns.delay.max(initial=0)) for columns in network.populations)
+        longest = int(network.route.max(initial=0) + network.lines.max())
         self.grad = np.empty((self.tiles, self.steps + longest, currents, neurons * LANES), np.float32)
         self.grad[:, self.steps :] = 0
         slope = np.array([network.pseudo.width, network.pseudo.scale], np.float32)
@@ -276,15 +268,29 @@ class _Sequence:
 
     def weight_gradients(self, needed: Sequence[bool]) -> list[torch.Tensor | None]:
         """Sum dL/dW of every population over the events that happened."""
-        begin, place = self._events()
+        network = self.network
         grads = [np.zeros(w.shape, np.float32) if need else None for w, need in zip(self.weights, needed, strict=True)]
-        jobs = []
-        for columns, out, (row, planes) in zip(self.network.populations, grads, self.wired, strict=True):
-            for low in range(0, 0 if out is None else len(out), words.BLOCK):
-                for c in range(out.shape[2]):
-                    wiring = (row, planes, self.network.inputs, columns.delay, self.past, begin, place)
-                    jobs.append((self.grad, c, columns.first + low, *wiring, out[low : low + words.BLOCK]))
-        in_parallel(self.threads, words.word_gradients, jobs)
+        wanted = [part for part in zip(network.first, grads, self.sources, strict=True) if part[1] is not None]
+        shared = [part for part in wanted if len(part[2]) == 1]
+        wiring = (network.inputs, self.planes, network.route, network.lines, self.past)
+        if shared:
+            events = self._events()
+            jobs = [
+                (self.grad, c, first + low, source[0], *wiring, *events, out[low : low + words.BLOCK])
+                for first, out, source in shared
+                for low in range(0, len(out), words.BLOCK)
+                for c in range(out.shape[2])
+            ]
+            in_parallel(self.threads, words.word_gradients, jobs)
+        if len(shared) < len(wanted):
+            bits = np.ascontiguousarray(self.bits.transpose(2, 0, 1))
+            jobs = [
+                (self.grad, first, low, min(low + words.BLOCK, len(out)), source, *wiring, bits, out)
+                for first, out, source in wanted
+                if len(source) > 1
+                for low in range(0, len(out), words.BLOCK)
+            ]
+            in_parallel(self.threads, words.entry_gradients, jobs)
         return [None if out is None else torch.from_numpy(out) for out in grads]
 
     def _events(self) -> tuple[np.ndarray, np.ndarray]:

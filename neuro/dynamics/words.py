@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neuro.dynamics.lanes import LANES, ROW, lowest, ones, row_sum
+from neuro.dynamics.lanes import LANES, ROW, lowest, masked_dot, ones, row_sum
 from neuro.jit import compiled
 
 BLOCK = LANES * ROW  # neurons whose gradients are summed together
@@ -12,54 +12,62 @@ CACHE = 2**17  # numbers of float32 in half a megabyte
 
 
 @compiled
-def count_words(weight, planes, count):
-    """Count in count [C, n] the words of weights [n, M, C, D] that are not 0, a column once for each of its planes."""
-    neurons, columns, currents, lines = weight.shape
-    for n in range(neurons):
-        for c in range(currents):
-            for line in range(lines):
-                for column in range(columns):
-                    count[c, n] += planes[column] * (weight[n, column, c, line] != 0)
+def count_words(weight, source, inputs, planes, count):
+    """Count in count [C, n] the words of weights [n, M, C, D] that are not 0, those of inputs once for each plane.
 
-
-@compiled
-def list_words(weight, row, planes, apart, delay, rows, at, source, offset, value):
-    """List words by neuron and current, in places at [C, n] and after: source row, delay · rows − row, and value.
-
-    row [M]: each column's source row; planes [M]: how many rows an input channel takes, `apart` rows from one to the
-    next, the weight doubled each time; delay [M, D] in steps.
+    source [1 or n, M]: who a column listens to; channels of inputs are 0 … inputs − 1, neuron k is inputs + k.
     """
     neurons, columns, currents, lines = weight.shape
     for n in range(neurons):
+        heard = source[n if len(source) > 1 else 0]
+        for c in range(currents):
+            for line in range(lines):
+                for column in range(columns):
+                    times = planes if heard[column] < inputs else 1
+                    count[c, n] += times * (weight[n, column, c, line] != 0)
+
+
+@compiled
+def list_words(weight, source, inputs, planes, route, lines, rows, at, row, offset, value):
+    """List words by neuron and current, in places at [C, n] and after: source row, delay · rows − row, and value.
+
+    An input channel has a row for each bit its numbers of events may have, `inputs` rows apart, and its word is doubled
+    from one to the next; then come the neurons' rows. route: the delay of each source, lines [D]: what a line adds.
+    """
+    neurons, columns, currents, _ = weight.shape
+    for n in range(neurons):
+        heard = source[n if len(source) > 1 else 0]
         for c in range(currents):
             e = at[c, n]
-            for line in range(lines):
+            for line in range(len(lines)):
                 for column in range(columns):
                     word = weight[n, column, c, line]
                     if word != 0:
-                        for plane in range(planes[column]):
-                            source[e] = row[column] + plane * apart
-                            offset[e] = delay[column, line] * rows - source[e]
+                        who = heard[column]
+                        first = who if who < inputs else who + inputs * (planes - 1)
+                        for plane in range(planes if who < inputs else 1):
+                            row[e] = first + plane * inputs
+                            offset[e] = (route[who] + lines[line]) * rows - row[e]
                             value[e] = word * np.float32(1 << plane)
                             e += 1
 
 
 @compiled
-def count_listeners(source, own, begin):
+def count_listeners(row, own, begin):
     """Count in begin [N + 1], from place 1 on, the words that hear each neuron; neurons are source rows from `own` on."""
-    for e in range(len(source)):
-        if source[e] >= own:
-            begin[source[e] - own + 1] += 1
+    for e in range(len(row)):
+        if row[e] >= own:
+            begin[row[e] - own + 1] += 1
 
 
 @compiled
-def list_listeners(start, source, offset, value, rows, own, at, towards, worth):
+def list_listeners(start, row, offset, value, rows, own, at, towards, worth):
     """List the words that hear each neuron, in places at [N] and after: (delay · C + current) · N + target, and value."""
     for k in range(len(start) - 1):
         for e in range(start[k], start[k + 1]):
-            if source[e] >= own:
-                n = source[e] - own
-                towards[at[n]] = (offset[e] + source[e]) // rows * (len(start) - 1) + k
+            if row[e] >= own:
+                n = row[e] - own
+                towards[at[n]] = (offset[e] + row[e]) // rows * (len(start) - 1) + k
                 worth[at[n]] = value[e]
                 at[n] += 1
 
@@ -120,14 +128,14 @@ def list_events(bits, low, high, begin, place):
 
 
 @compiled
-def word_gradients(grad, current, low, row, planes, apart, delay, history, begin, place, out):
+def word_gradients(grad, current, low, source, inputs, planes, route, lines, history, begin, place, out):
     """Add to out[:, :, current] of a block's weights [n, M, C, D] dL/dW, a sum over the events of each column.
 
     grad [tiles, T + D, C, N · 16] is dL/dc; the block is neurons low … low + n − 1 of them, n at most 64. Time goes by
     in stretches whose gradients stay in the processor's cache.
     """
     tiles, steps = len(grad), grad.shape[1]
-    count, columns, _, lines = out.shape
+    count, columns = out.shape[:2]
     lanes = tiles * LANES
     stretch = min(max(CACHE // (lanes * BLOCK), 1), steps)
     table, total = np.zeros(stretch * lanes * BLOCK, np.float32), np.empty(BLOCK, np.float32)
@@ -138,18 +146,49 @@ def word_gradients(grad, current, low, row, planes, apart, delay, history, begin
                 base = ((t - begun) * lanes + tile * LANES) * BLOCK
                 turn_tile(grad[tile, t, current], low, count, table, base)
         for column in range(columns):
-            for line in range(lines):
-                shift = (delay[column, line] - history - begun) * lanes
-                for plane in range(planes[column]):
-                    source = row[column] + plane * apart
-                    events = place[begin[source] : begin[source + 1]]
+            who = source[column]
+            for line in range(len(lines)):
+                shift = (route[who] + lines[line] - history - begun) * lanes
+                for plane in range(planes if who < inputs else 1):
+                    row = who + plane * inputs if who < inputs else who + inputs * (planes - 1)
+                    events = place[begin[row] : begin[row + 1]]
                     first = np.searchsorted(events, -shift)
                     last = np.searchsorted(events, (ended - begun) * lanes - shift)
                     if first < last:
-                        row_sum(total, 0, table, place, shift, begin[source] + first, begin[source] + last)
+                        row_sum(total, 0, table, place, shift, begin[row] + first, begin[row] + last)
                         factor = np.float32(1 << plane)
                         for k in range(count):
                             out[k, column, current, line] += factor * total[k]
+
+
+@compiled
+def entry_gradients(grad, first, low, high, source, inputs, planes, route, lines, history, bits, out):
+    """Fill out [n, E, C, D] with dL/dW of entries that each listen to a source of their own, source [n, E].
+
+    For neurons low … high − 1 of the n, which are first … of all; bits [rows, tiles, H + T] are the spikes by source.
+    """
+    tiles, _, currents, _ = grad.shape
+    steps = bits.shape[2] - history
+    words, values = bits.reshape(-1), np.empty(tiles * steps * LANES, np.float32)
+    for n in range(low, high):
+        for c in range(currents):
+            for tile in range(tiles):
+                for t in range(steps):
+                    at = (tile * steps + t) * LANES
+                    own = (first + n) * LANES
+                    for lane in range(LANES):
+                        values[at + lane] = grad[tile, t, c, own + lane]
+            for e in range(source.shape[1]):
+                who = source[n, e]
+                row = who if who < inputs else who + inputs * (planes - 1)
+                for line in range(len(lines)):
+                    delay, total = route[who] + lines[line], np.float32(0)
+                    for plane in range(planes if who < inputs else 1):
+                        for tile in range(tiles):
+                            begin = ((row + plane * inputs) * tiles + tile) * (history + steps) + history - delay
+                            part = masked_dot(words, begin, values, tile * steps, steps)
+                            total += np.float32(1 << plane) * part
+                    out[n, e, c, line] = total
 
 
 @compiled

@@ -14,34 +14,33 @@ class ByWords:
     """A plan as one list of neurons: all populations in the order of their groups, after the channels of all inputs."""
 
     def __init__(self, plan: Plan, groups: tuple[tuple[str, ...], ...]):
-        from neuro.dynamics.spiking import Columns, Spiking  # numba is imported where a network runs
+        from neuro.dynamics.spiking import Spiking  # numba is imported where a network runs
 
         spec, self.groups = plan.spec, groups
         self.names = [name for group in groups for name in group]
         self.sources = [*spec.inputs, *self.names]
-        self.sizes = [spec.size_of(name) for name in self.sources]
-        at = dict(zip(self.sources, np.cumsum([0, *self.sizes[:-1]]).tolist(), strict=True))
-        self.inputs = sum(spec.inputs.values())
-        self.first = {name: at[name] - self.inputs for name in self.names}
-        lines = np.array(spec.delay_lines)
-        populations = []
-        for name in self.names:
-            heard = plan.columns(name)
-            source = [np.arange(at[s], at[s] + spec.size_of(s)) for s in heard]
-            delay = [np.full(spec.size_of(s), plan.source_delay(s)) for s in heard]
-            delay = np.concatenate([*delay, np.zeros(0, np.int64)])[:, None] + lines
-            populations.append(Columns(self.first[name], np.concatenate([*source, np.zeros(0, np.int64)]), delay))
+        self.sizes = {name: spec.size_of(name) for name in self.sources}
+        at = dict(zip(self.sources, np.cumsum([0, *self.sizes.values()])[:-1].tolist(), strict=True))
+        inputs = sum(spec.inputs.values())
+        self.first = {name: at[name] - inputs for name in self.names}
+        self.columns = {
+            name: _joined([np.arange(at[s], at[s] + self.sizes[s]) for s in plan.columns(name)]) for name in self.names
+        }
         surrogate = spec.surrogate
         self.spiking = Spiking(
             neuron_model(plan.chip),
-            stack([plan.parameters[name] for name in self.names], [spec.size_of(name) for name in self.names]),
+            stack([plan.parameters[name] for name in self.names], [self.sizes[name] for name in self.names]),
             PseudoDerivative(surrogate.name, surrogate.width, surrogate.scale),
-            self.inputs,
-            tuple(populations),
+            tuple(self.first.values()),
+            inputs,
+            _joined([np.full(self.sizes[s], plan.source_delay(s)) for s in self.sources]),
+            np.array(spec.delay_lines),
             spec.detach_reset,
         )
 
-    def run(self, signals: dict, weights: dict, state: NetworkState, heard: set[str], shown: tuple[str, ...]):
+    def run(
+        self, signals: dict, weights: dict, sources: dict, state: NetworkState, heard: set[str], shown: tuple[str, ...]
+    ):
         """Give spikes of the populations `heard` and membranes of those `shown`, [T, B, n], and the state after them."""
         z_names, v_names = [n for n in self.names if n in heard], [n for n in self.names if n in shown]
         events = torch.cat([signals[name] for name in self.sources if name in signals], 2)
@@ -50,18 +49,25 @@ class ByWords:
         joined = State(*(torch.cat([getattr(s, part) for s in neurons], -1) for part in State._fields))
         z, v, last, told = self.spiking.run(
             [weights[name] for name in self.names],
+            [self._sources(name, sources[name]) for name in self.names],
             *(events, joined, history, self._numbers(z_names), self._numbers(v_names)),
         )
-        sizes = [sum(self.sizes[self.sources.index(name)] for name in group) for group in self.groups]
+        sizes = [sum(self.sizes[name] for name in group) for group in self.groups]
         parts = zip(*(tensor.split(sizes, -1) for tensor in last), strict=True)
         kept = dict(zip(self.groups, (State(*part) for part in parts), strict=True))
-        histories = dict(zip(self.sources, told.split(self.sizes, -1), strict=True))
+        histories = dict(zip(self.sources, told.split(list(self.sizes.values()), -1), strict=True))
         return self._by_name(z, z_names), self._by_name(v, v_names), NetworkState(kept, histories, {})
 
+    def _sources(self, name: str, entries: torch.Tensor | None) -> np.ndarray:
+        columns = self.columns[name]
+        return columns[None] if entries is None else columns[entries.numpy()]
+
     def _numbers(self, names: list[str]) -> np.ndarray:
-        sizes = dict(zip(self.sources, self.sizes, strict=True))
-        return np.concatenate([*(np.arange(sizes[n]) + self.first[n] for n in names), np.zeros(0, np.int64)])
+        return _joined([np.arange(self.sizes[n]) + self.first[n] for n in names])
 
     def _by_name(self, values: torch.Tensor, names: list[str]) -> dict[str, torch.Tensor]:
-        sizes = dict(zip(self.sources, self.sizes, strict=True))
-        return dict(zip(names, values.split([sizes[n] for n in names], -1), strict=True)) if names else {}
+        return dict(zip(names, values.split([self.sizes[n] for n in names], -1), strict=True)) if names else {}
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([*parts, np.zeros(0, np.int64)]).astype(np.int64)

@@ -9,25 +9,46 @@ import torch
 
 from neuro.errors import DataError, DescriptionError
 from neuro.nn.bases import BaseWeights
+from neuro.nn.entries import draw_sources
 from neuro.nn.schemes import build_scheme
 from neuro.placement import Plan
 
 
-def first_latent(plan: Plan, name: str, given: Mapping | None, seed: int) -> torch.Tensor:
+def first_latent(
+    plan: Plan, name: str, given: Mapping | None, seed: int, entries: int | None = None
+) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Make a population's first latent [N, M, C, D]: given by source, or uniform in ± gain · θ · sqrt(3 / fan-in).
 
-    The fan-in is what a neuron may listen to, or its slots where those are fewer: few words must be large ones.
+    The fan-in is what a neuron may listen to, or its slots where those are fewer: few words must be large ones. With a
+    number of entries: latent [N, E, C, D] and the column each entry listens to [N, E], the largest of those given.
     """
-    width = sum(c.stop - c.start for c in plan.columns(name).values())
-    shape = (plan.spec.size_of(name), width, len(plan.currents), len(plan.spec.delay_lines))
-    allowed = plan.allowed(name)
-    mask = torch.ones(shape) if allowed is None else torch.from_numpy(allowed).float()
     if given is not None:
-        return _given(plan, name, given.get(name, {}), mask) * mask
+        allowed = plan.allowed(name)
+        shape = (plan.spec.size_of(name), *plan.usable(name).shape)
+        mask = torch.ones(shape) if allowed is None else torch.from_numpy(allowed).float()
+        latent = _given(plan, name, given.get(name, {}), mask) * mask
+        return (latent, None) if entries is None else _largest(plan, name, latent, entries)
+    generator = torch.Generator().manual_seed(seed)
+    if entries is None:
+        allowed, source = plan.allowed(name), None
+        shape = (plan.spec.size_of(name), *plan.usable(name).shape)
+        mask = torch.ones(shape) if allowed is None else torch.from_numpy(allowed).float()
+    else:
+        source = draw_sources(plan, name, entries, torch.Generator().manual_seed(seed + 1))
+        mask = torch.from_numpy(plan.usable(name)).float()[source]
     population = plan.spec.populations[name]
-    fan_in = min(float(mask.sum() / shape[0]), plan.chip.weights.slots or math.inf)
+    fan_in = min(float(mask.sum() / len(mask)), plan.chip.weights.slots or math.inf)
     bound = population.init_gain * population.threshold * math.sqrt(3 / max(fan_in, 1.0))
-    return (torch.rand(shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1) * bound * mask
+    return (torch.rand(mask.shape, generator=generator) * 2 - 1) * bound * mask, source
+
+
+def _largest(plan: Plan, name: str, latent: torch.Tensor, entries: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Keep the entries of largest latents of each neuron."""
+    size = latent.abs().flatten(2).amax(2)
+    if len(itself := plan.itself(name)):
+        size[torch.arange(len(size)), torch.from_numpy(itself)] = -1.0
+    source = size.topk(entries, 1).indices.sort(1).values
+    return latent.gather(1, source[:, :, None, None].expand(-1, -1, *latent.shape[2:])), source
 
 
 def _given(plan: Plan, name: str, by_source: Mapping, mask: torch.Tensor) -> torch.Tensor:

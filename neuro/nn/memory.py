@@ -16,20 +16,39 @@ class SynapseMemory(nn.Module):
     """Hold the codes of one latent tensor and pass gradients straight through to it.
 
     scheme: what the memory can hold. allowed: bool mask of usable words, or None. cores: core of each row, for base
-    weights that belong to cores. A latent moved without projection is noticed by a checksum over its bits, which does
+    weights that belong to cores. usable [M, C, D] and source [n, E]: for slot storage, the words each column may use and
+    which column each entry listens to. A latent moved without projection is noticed by a checksum over its bits, which does
     not see changes that keep the 64-bit sum of those bits (two equal and opposite moves of bit patterns, a swap).
     """
 
-    def __init__(self, scheme, allowed=None, limits=None, bases: BaseWeights | None = None, cores=None):
+    def __init__(
+        self, scheme, allowed=None, limits=None, bases: BaseWeights | None = None, cores=None, usable=None, source=None
+    ):
         super().__init__()
         self.scheme = scheme
         self.bases = (bases,)  # in a tuple: shared by memories, owned by the network
         self.register_buffer("allowed", allowed, persistent=False)
         self.register_buffer("limits", limits, persistent=False)
         self.register_buffer("cores", cores, persistent=False)
+        self.register_buffer("usable", usable, persistent=False)
+        self.register_buffer("source", None)
         self.register_buffer("code", None)
         self.register_buffer("weight", None, persistent=False)
         self.stamp: int | None = None
+        if source is not None:
+            self.listen(source)
+
+    def listen(self, source: torch.Tensor) -> None:
+        """Take other sources for the entries, ascending column numbers [n, E]; `project` must follow."""
+        self.source = source
+        self.allowed = None if bool(self.usable.all()) else self.usable[source]
+
+    def spread(self, weight: torch.Tensor) -> torch.Tensor:
+        """Put the weights of entries where their columns are: [n, M, C, D]; what has columns stays as it is."""
+        if self.source is None:
+            return weight
+        shape = (len(weight), len(self.usable), *weight.shape[2:])
+        return weight.new_zeros(shape).scatter(1, self.source[:, :, None, None].expand_as(weight), weight)
 
     def forward(self, latent: torch.Tensor) -> torch.Tensor:
         """Give the weight the chip holds for this latent, float32 in the latent's shape."""
@@ -44,10 +63,18 @@ class SynapseMemory(nn.Module):
 
     def violations(self, latent: torch.Tensor) -> list[str]:
         """Every limit the code breaks, and whether latent, code and weight belong together."""
-        found = [str(v) for v in self.scheme.violations(self.code, self.allowed)]
+        found = [str(v) for v in self.scheme.violations(self.code, self.allowed)] + self.wrong_sources()
         if not found and not torch.equal(self.scheme.decode(self.code).view_as(self.weight), self.weight):
             found.append("the code was changed without projection; call network.project()")
         return [*found, UNPROJECTED] if self.moved(latent) else found
+
+    def wrong_sources(self) -> list[str]:
+        """Say which neurons' entries do not name columns, each once and in order."""
+        if self.source is None:
+            return []
+        good = (self.source >= 0) & (self.source < len(self.usable))
+        good[:, 1:] &= self.source[:, 1:] > self.source[:, :-1]
+        return [f"neuron {int(n)}: sources are not ascending columns" for n in (~good.all(1)).nonzero()[:, 0]]
 
     def project(self, latent: torch.Tensor) -> None:
         """Set the code to the nearest point the chip can hold, and the weight to what it stands for."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 
 import torch
@@ -11,8 +11,9 @@ from torch import nn
 
 from neuro.descriptor import Chip
 from neuro.dynamics import State
-from neuro.errors import FeasibilityError
+from neuro.errors import DescriptionError, FeasibilityError
 from neuro.nn.by_words import ByWords
+from neuro.nn.entries import number_of_entries, redraw
 from neuro.nn.exact import exact_products
 from neuro.nn.groups import groups_of
 from neuro.nn.initial import first_bases, first_latent
@@ -31,7 +32,8 @@ class Network(nn.Module):
 
     latents: population -> source -> float [n, m] (or [n, m, C, D]) to start from; sources left out start at 0. Without
     them latents are drawn from `seed`. bases: values of the base weights by name, for every core; absent = chosen so
-    that typical neurons use all their words.
+    that typical neurons use all their words. storage: "dense" keeps a latent for every source a neuron could hear, "slots"
+    only for its slots and a reserve (default: as many again) whose sources can be drawn anew: `QRewiring(growth=…)`.
     """
 
     def __init__(
@@ -41,6 +43,8 @@ class Network(nn.Module):
         seed: int = 0,
         *,
         bases: Mapping[str, float] | None = None,
+        storage: str = "dense",
+        reserve: int | None = None,
     ):
         super().__init__()
         self.plan = plan
@@ -48,8 +52,10 @@ class Network(nn.Module):
         self.latents = nn.ParameterDict()
         self.memories = nn.ModuleDict()
         for number, name in enumerate(plan.spec.populations):
-            self.latents[name] = nn.Parameter(first_latent(plan, name, latents, seed + number * 7919))
-            self.memories[name] = _memory(plan, name, self.bases)
+            entries = number_of_entries(plan, name, reserve) if _is_slots(storage) else None
+            latent, source = first_latent(plan, name, latents, seed + number * 7919, entries)
+            self.latents[name] = nn.Parameter(latent)
+            self.memories[name] = _memory(plan, name, self.bases, source)
         self.readouts = nn.ModuleDict(
             {name: _readout(plan, name, index, seed) for index, name in enumerate(plan.spec.outputs)}
         )
@@ -76,8 +82,10 @@ class Network(nn.Module):
         read = {output.population for output in self.plan.spec.outputs.values()}
         with exact_products(first.device):
             if self._goes_by_words(signals, weights):
-                spikes, v, kept = self._words.run(signals, weights, state, {*names, *read}, names)
+                sources = {name: memory.source for name, memory in self.memories.items()}
+                spikes, v, kept = self._words.run(signals, weights, sources, state, {*names, *read}, names)
             else:
+                weights = {name: self.memories[name].spread(weight) for name, weight in weights.items()}
                 spikes, v, kept = run_groups(self.plan, self._groups, signals, weights, state, self._reach)
             outputs, traces = self._read_out(spikes, state)
         kept = kept._replace(traces=traces)
@@ -164,24 +172,52 @@ class Network(nn.Module):
     def load_state_dict(self, state: Mapping[str, torch.Tensor], strict: bool = True, assign: bool = False):
         """Load a network's tensors and project again; refuses codes that are not what the latents give."""
         before = {name: tensor.clone() for name, tensor in self.state_dict().items()}
-        result = super().load_state_dict(state, strict, assign)
-        self.project()
-        wrong = codes_that_differ(self.state_dict(), state)
+        result = self._take_state(state, strict, assign)
+        wrong = [p for memory in self.memories.values() for p in memory.wrong_sources()]
+        if not wrong:
+            self.project()
+            wrong = codes_that_differ(self.state_dict(), state)
         if wrong:
-            super().load_state_dict(before)
+            self._take_state(before, True, False)
             self.project()
             raise FeasibilityError(f"{wrong[0]} {NOT_ITS_CODE}")
         return result
 
+    def _take_state(self, state: Mapping[str, torch.Tensor], strict: bool, assign: bool):
+        result = super().load_state_dict(state, strict, assign)
+        for memory in self.memories.values():
+            if memory.source is not None and not memory.wrong_sources():
+                memory.listen(memory.source)
+        return result
 
-def _memory(plan: Plan, name: str, bases) -> SynapseMemory:
-    allowed = plan.allowed(name)
+    def redraw(self, share: float, generator: torch.Generator, moments: Callable[[nn.Parameter], list[torch.Tensor]]):
+        """Give a share of every neuron's empty entries new sources; moments: what an optimizer keeps of a latent."""
+        for name, memory in self.memories.items():
+            if memory.source is None:
+                raise FeasibilityError(
+                    "growth needs entries that can be drawn anew: build the network with storage slots"
+                )
+            latent = self.latents[name]
+            redraw(memory, latent, moments(latent), self.plan, name, share, generator)
+            memory.project(latent)
+
+
+def _is_slots(storage: str) -> bool:
+    if storage not in ("dense", "slots"):
+        raise DescriptionError(f"storage is {storage!r}, allowed: dense, slots")
+    return storage == "slots"
+
+
+def _memory(plan: Plan, name: str, bases, source: torch.Tensor | None) -> SynapseMemory:
+    allowed = plan.allowed(name) if source is None else None
     return SynapseMemory(
         build_scheme(plan, name, bases),
         None if allowed is None else torch.from_numpy(allowed),
         sign_limits(plan) if bases is not None else None,
         bases,
         torch.from_numpy(plan.core_index(name)),
+        torch.from_numpy(plan.usable(name)),
+        source,
     )
 
 

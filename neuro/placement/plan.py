@@ -72,21 +72,38 @@ class Plan:
         """Steps an event is on its way before any delay line: 0 for inputs, the route's delay for neurons."""
         return 0 if source in self.spec.inputs else self.spec.populations[source].route_delay
 
+    def width(self, target: str) -> int:
+        """How many columns a population's synapse memory has: all that it could listen to."""
+        return max((place.stop for place in self.columns(target).values()), default=0)
+
+    def usable(self, target: str) -> np.ndarray:
+        """Which words each column may use, by the delays of projections and the currents heard: bool [M, C, D]."""
+        mask = np.ones((self.width(target), len(self.currents), len(self.spec.delay_lines)), bool)
+        for source, place in self.columns(target).items():
+            delay = self.spec.projection(source, target).delay
+            if delay is not None:
+                wanted = delay - self.source_delay(source)
+                mask[place, :, [line != wanted for line in self.spec.delay_lines]] = False
+        heard = listens_with(self.spec.populations[target], self.chip)
+        mask[:, [current not in heard for current in self.currents]] = False
+        return mask
+
+    def itself(self, target: str) -> np.ndarray:
+        """The column each neuron may not listen to, as it is the neuron itself: int [n], or none [0]."""
+        columns = self.columns(target)
+        if target not in columns or self.spec.projection(target, target).autapses:
+            return np.zeros(0, np.int64)
+        return np.arange(columns[target].start, columns[target].stop)
+
     def allowed(self, target: str) -> np.ndarray | None:
         """Which words a population's rewiring may use: bool [N, M, C, D], or None where every word is allowed."""
-        columns = self.columns(target)
-        size, width = self.spec.size_of(target), sum(c.stop - c.start for c in columns.values())
-        mask = np.ones((size, width, len(self.currents), len(self.spec.delay_lines)), bool)
-        for source, place in columns.items():
-            projection = self.spec.projection(source, target)
-            if source == target and not projection.autapses:
-                mask[np.arange(size), np.arange(place.start, place.stop)] = False
-            if projection.delay is not None:
-                wanted = projection.delay - self.source_delay(source)
-                mask[:, place, :, [line != wanted for line in self.spec.delay_lines]] = False
-        heard = listens_with(self.spec.populations[target], self.chip)
-        mask[:, :, [current not in heard for current in self.currents]] = False
-        return None if mask.all() else mask
+        size, usable, itself = self.spec.size_of(target), self.usable(target), self.itself(target)
+        if usable.all() and not len(itself):
+            return None
+        mask = np.repeat(usable[None], size, 0)
+        if len(itself):
+            mask[np.arange(size), itself] = False
+        return mask
 
     def describe(self) -> str:
         """Lay the plan out as text: each population's cores, and how many tags each core tells apart."""

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import torch
 
 from neuro.errors import FeasibilityError, NeuroError
+from neuro.rewiring.growth import Redraw
 
 LATENT_RULES = ("free", "hull")
 PLAIN_BASE_SHARE = 0.1  # how far bases move in a group that has no learning rate of its own for them
@@ -25,10 +26,19 @@ class QRewiring(torch.optim.Optimizer):
     draws them back into the convex hull of what fits (for counts the L1 ball of radius slots), whose nearest code is empty
     where a neuron hears many more sources than it has words (measured: benchmarks/latent_rule.py). base_every: base weights
     move every so many steps, by that step's gradient; with plain `network.parameters()` at a tenth of the group's step.
+    growth: draw new sources for empty entries (storage "slots" only).
     Raises FeasibilityError on gradients or parameters that are not finite; the network stays that of the last good step.
     """
 
-    def __init__(self, optimizer: torch.optim.Optimizer, network, *, latent: str = "free", base_every: int = 10):
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        network,
+        *,
+        latent: str = "free",
+        base_every: int = 10,
+        growth: Redraw | None = None,
+    ):
         if isinstance(optimizer, torch.optim.LBFGS):
             raise NeuroError("LBFGS evaluates its closure several times between projections; use Adam, AdamW or SGD")
         if not isinstance(optimizer, torch.optim.Optimizer):
@@ -43,7 +53,9 @@ class QRewiring(torch.optim.Optimizer):
                 "the optimizer holds none of this network's latents; make it of network.parameter_groups(lr)"
             )
         self.optimizer, self.network = optimizer, network
-        self.latent, self.base_every, self.steps = latent, base_every, 0
+        if growth is not None and not isinstance(growth, Redraw):
+            raise NeuroError(f"growth is {growth!r}, allowed: None or a neuro.rewiring.Redraw")
+        self.latent, self.base_every, self.growth, self.steps = latent, base_every, growth, 0
 
     def step(self, closure: Callable[[], torch.Tensor] | None = None):
         """Move the parameters and bring them back into what fits; a closure is evaluated once."""
@@ -62,6 +74,8 @@ class QRewiring(torch.optim.Optimizer):
             self._draw_back()
         self.network.project_codes()
         self.steps += 1
+        if self.growth is not None and self.growth.due(self.steps):
+            self.network.redraw(self.growth.share, self.growth.generator(self.steps), self._moments)
         return loss
 
     @torch.no_grad()
@@ -84,6 +98,11 @@ class QRewiring(torch.optim.Optimizer):
     def _draw_back(self) -> None:
         for _, latent, memory in self.network.synapses():
             latent.copy_(memory.hull(latent))
+
+    def _moments(self, latent: torch.nn.Parameter) -> list[torch.Tensor]:
+        """What the wrapped optimizer keeps of a latent, entry by entry."""
+        kept = self.optimizer.state.get(latent, {}).values()
+        return [x for x in kept if isinstance(x, torch.Tensor) and x.shape == latent.shape]
 
     def _refuse_gradients(self) -> None:
         for name, parameter in self.network.named_parameters():

@@ -54,6 +54,8 @@ class CountScheme:
         object.__setattr__(self, "base_weights", base_tensor("base_weights", self.base_weights, len(signs)))
         object.__setattr__(self, "slots", slot_limit(self.slots))
 
+    empty = 0
+
     @property
     def bases(self) -> torch.Tensor:
         return self.base_weights

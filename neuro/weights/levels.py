@@ -50,6 +50,8 @@ class LevelScheme:
         object.__setattr__(self, "grid", None if self.grid is None else base_tensor("grid", _at_least_1d(self.grid)))
         object.__setattr__(self, "groups", None if self.groups is None else _group_numbers(self.groups))
 
+    empty = -1
+
     @property
     def bases(self) -> torch.Tensor:
         return self.scale

@@ -47,6 +47,8 @@ class MaskScheme:
         if self._bits > MOST_BITS:
             raise DescriptionError(f"base_currents has {self._bits} bits, allowed: 1 to {MOST_BITS}; leave some out")
 
+    empty = 0
+
     @property
     def bases(self) -> torch.Tensor:
         return self.base_currents

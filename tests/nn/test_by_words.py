@@ -29,7 +29,9 @@ def by_groups(network, x, state=None, dtype=torch.float32):
     state = state or network._zero_state(batch, torch.device("cpu"))
     neurons = {g: type(s)(*(p if p.dtype == torch.int32 else p.to(dtype) for p in s)) for g, s in state.neurons.items()}
     state = NetworkState(neurons, {n: h.to(dtype) for n, h in state.history.items()}, {})
-    weights = {name: memory(network.latents[name]).to(dtype) for name, memory in network.memories.items()}
+    weights = {
+        name: memory.spread(memory(network.latents[name])).to(dtype) for name, memory in network.memories.items()
+    }
     signals = {name: values.to(dtype) for name, values in x.items()}
     return run_groups(network.plan, network._groups, signals, weights, state, network._reach)
 
