@@ -232,4 +232,5 @@ def _readout(plan: Plan, name: str, index: int, seed: int) -> nn.Module:
 
 def build(task: Task, chip: Chip, seed: int = 0) -> Network:
     """Place a task's network on a chip and make it trainable."""
-    return Network(place(task.network, chip, seed), seed=seed)
+    recipe = task.training
+    return Network(place(task.network, chip, seed), seed=seed, storage=recipe.storage, reserve=recipe.reserve)

@@ -66,6 +66,14 @@ class Training(Part):
     schedule: Literal["constant", "cosine"] = "cosine"
     clip: Rate | None = Field(1.0, description="largest norm of the gradient; absent = not clipped")
     latent: Literal["free", "hull"] = "free"
+    storage: Literal["dense", "slots"] = Field(
+        "dense", description="a latent for every source, or for slots and reserve"
+    )
+    reserve: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="slots: entries beyond; absent = as many again"
+    )
+    growth_every: Size = Field(50, description="slots: empty entries get new sources every so many steps")
+    growth_share: Annotated[float, Field(ge=0, le=1)] = Field(0.25, description="slots: this share of them")
 
 
 class Published(Part):

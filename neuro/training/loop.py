@@ -130,7 +130,7 @@ class _Trainer:
     def __init__(self, run: Run, data: Dataset, network: Network, progress: Progress):
         self.run, self.data, self.network, self.progress = run, data, network, progress
         self.task, self.recipe = run.task, run.task.training
-        self.optimizer = make_optimizer(self.network, self.recipe)
+        self.optimizer = make_optimizer(self.network, self.recipe, run.seed)
         self.at = Position()
         self.per_epoch = len(batches(len(self.data.train), self.recipe.batch, run.seed, 0))
         self.thresholds = {name: p.threshold for name, p in self.task.populations.items()}

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from neuro.nn import Network
-from neuro.rewiring import QRewiring
+from neuro.rewiring import QRewiring, Redraw
 from neuro.task import Training
 
 MAKERS = {
@@ -18,13 +18,15 @@ MAKERS = {
 }
 
 
-def make_optimizer(network: Network, recipe: Training) -> QRewiring:
+def make_optimizer(network: Network, recipe: Training, seed: int) -> QRewiring:
     """Wrap the recipe's optimizer so that every step ends inside the chip."""
     groups = network.parameter_groups(recipe.lr, recipe.base_lr)
     wrapped = MAKERS[recipe.optimizer](groups, recipe)
     for group in wrapped.param_groups:
         group["full_lr"] = group["lr"]
-    return QRewiring(wrapped, network, latent=recipe.latent, base_every=recipe.base_every)
+    grows = recipe.storage == "slots" and recipe.growth_share > 0
+    growth = Redraw(recipe.growth_every, recipe.growth_share, seed) if grows else None
+    return QRewiring(wrapped, network, latent=recipe.latent, base_every=recipe.base_every, growth=growth)
 
 
 def set_learning_rate(optimizer: QRewiring, recipe: Training, step: int, steps: int) -> None:
