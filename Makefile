@@ -21,7 +21,11 @@ test-all: $(STAMP) lint
 benchmarks: $(STAMP)
 	$(BIN)/python benchmarks/training_step.py
 	$(BIN)/python benchmarks/digits.py
+	$(BIN)/python benchmarks/digits.py --chip dynapse2
+	$(BIN)/python benchmarks/digits.py --chip binary-core
+	$(BIN)/python benchmarks/digits.py --task digits-recurrent
 	$(BIN)/python benchmarks/latent_rule.py
+	$(BIN)/python benchmarks/update_readme.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

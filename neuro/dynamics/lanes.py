@@ -102,6 +102,25 @@ def row_sum(typing, out, at, values, place, shift, start, end):
 
 
 @intrinsic
+def transposed(typing, out, at, apart, values, begin, between):
+    """Write a block of 16 x 16 the other way: out[at + k · apart + r] = values[begin + r · between + k]."""
+
+    def code(context, b, signature, args):
+        data = _pointers(context, b, signature, args)
+        places = [b.add(args[4], b.mul(args[5], INDEX(r))) for r in range(LANES)]
+        rows = [_load_vector(b, data[3], place) for place in places]
+        half = LANES // 2
+        for _ in range(LANES.bit_length() - 1):  # rows i and i + 8 shuffled into one another, four times
+            pairs = [(rows[i], rows[i + half]) for i in range(half)]
+            rows = [_interleaved(b, *pair, first) for pair in pairs for first in (0, half)]
+        for k, row in enumerate(rows):
+            _store(b, data[0], b.add(args[1], b.mul(args[2], INDEX(k))), row)
+        return context.get_dummy_value()
+
+    return _signature(types.void, out, at, apart, values, begin, between), code
+
+
+@intrinsic
 def packed(typing, flags, at):
     """The 16 flags from `at` on (bytes, 0 = no) as the bits of a word."""
 
@@ -162,6 +181,12 @@ def _load_vector(b, data, index):
 
 def _store(b, data, index, vector) -> None:
     b.store(vector, b.bitcast(b.gep(data, [index]), VECTOR.as_pointer()), align=4)
+
+
+def _interleaved(b, one, other, first):
+    """Take turns from two vectors: one[first], other[first], one[first + 1], …"""
+    order = [first + j // 2 + LANES * (j % 2) for j in range(LANES)]
+    return b.shuffle_vector(one, other, ir.Constant(ir.VectorType(ir.IntType(32), LANES), order))
 
 
 def _splat(b, scalar):

@@ -14,6 +14,8 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from numba import types
+from numba.typed import List
 
 from neuro.dynamics import tile as t16
 from neuro.dynamics import words
@@ -24,6 +26,7 @@ from neuro.jit import in_parallel
 
 LEAKS = ("exponential", "linear", "linear_to_zero")
 ADAPTATIONS = ("none", "current", "threshold")
+GRADIENT = types.Tuple((types.int64, types.Array(types.float32, 3, "C")))
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,22 +54,27 @@ class Spiking:
         events: torch.Tensor,
         state: State,
         history: torch.Tensor,
-        z_of: np.ndarray,
-        v_of: np.ndarray,
-    ) -> tuple[torch.Tensor, torch.Tensor, State, torch.Tensor]:
+        z_of: Sequence[int],
+        v_of: Sequence[int],
+    ) -> tuple[list[torch.Tensor], list[torch.Tensor], State, torch.Tensor]:
         """Advance by T steps; gradients flow to the weights, [n, M, C, D] for each population.
 
         sources: whom each column listens to, [1, M], or each entry of each neuron, [n, M]. events: whole numbers
         [T, B, I]; history [H, B, I + N]: events and spikes of the H >= longest delay steps before. Gives the spikes
-        [T, B, R] of neurons z_of, the membranes of v_of, the state after the last step, and the history after it (both
-        without gradient).
+        [T, B, n] of populations z_of, the membranes of v_of, the state after the last step, and the history after it
+        (both without gradient).
         """
         learns = torch.is_grad_enabled() and any(weight.requires_grad for weight in weights)
         held = [weight.detach().contiguous().numpy() for weight in weights]
         sequence = _Sequence(self, held, sources, learns)
         sequence.begin(events, state, history)
-        z, v = _Run.apply(sequence, z_of, v_of, *weights)
-        return z, v, sequence.last_state(), sequence.last_history(events, history)
+        shown = _Run.apply(sequence, tuple(z_of), tuple(v_of), *weights)
+        return (
+            list(shown[: len(z_of)]),
+            list(shown[len(z_of) :]),
+            sequence.last_state(),
+            sequence.last_history(events, history),
+        )
 
     @property
     def neurons(self) -> int:
@@ -110,17 +118,25 @@ class _Run(torch.autograd.Function):
         sequence.forward(bool(len(v_of)))
         ctx.sequence, ctx.z_of, ctx.v_of = sequence, z_of, v_of
         ctx.set_materialize_grads(False)
-        return sequence.spikes(z_of), sequence.membranes(v_of)
+        return *map(sequence.spikes, z_of), *map(sequence.membranes, v_of)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, of_z, of_v):
-        sequence = ctx.sequence
-        none = torch.zeros(sequence.steps, sequence.batch, 0)
-        of_z, z_of = (none, ctx.z_of[:0]) if of_z is None else (of_z.contiguous(), ctx.z_of)
-        of_v, v_of = (none, ctx.v_of[:0]) if of_v is None else (of_v.contiguous(), ctx.v_of)
-        sequence.backward(of_z.numpy(), z_of, of_v.numpy(), v_of)
+    def backward(ctx, *grads):
+        sequence, first = ctx.sequence, ctx.sequence.network.first
+        low = [first[k] for k in (*ctx.z_of, *ctx.v_of)]
+        parts = [(at, g) for at, g in zip(low, grads, strict=True)]
+        sequence.backward(*(_given(p) for p in (parts[: len(ctx.z_of)], parts[len(ctx.z_of) :])))
         return None, None, None, *sequence.weight_gradients(ctx.needs_input_grad[3:])
+
+
+def _given(parts: list[tuple[int, torch.Tensor | None]]) -> List:
+    """The gradients that there are, as a list that compiled code reads."""
+    given = List.empty_list(GRADIENT)
+    for low, grad in parts:
+        if grad is not None:
+            given.append((low, grad.contiguous().numpy()))
+    return given
 
 
 class _Sequence:
@@ -208,20 +224,19 @@ class _Sequence:
         ]
         in_parallel(self.threads, t16.forward_tile, jobs)
 
-    def spikes(self, neurons: np.ndarray) -> torch.Tensor:
-        """Give spikes [T, B, R] of some neurons as zeros and ones."""
-        z = np.empty((self.steps, self.batch, len(neurons)), np.float32)
-        bits = self.bits[:, self.past :, self.own :]
-        jobs = [(bits[k], neurons, z, k * LANES) for k in range(self.tiles)]
-        in_parallel(self.threads, words.unpack_spikes, jobs)
+    def spikes(self, population: int) -> torch.Tensor:
+        """Give spikes [T, B, n] of a population as zeros and ones."""
+        low, size = self.network.first[population], len(self.weights[population])
+        z = np.empty((self.steps, self.batch, size), np.float32)
+        bits = self.bits[:, self.past :, self.own + low : self.own + low + size]
+        in_parallel(self.threads, words.unpack_spikes, [(bits[k], z, k * LANES) for k in range(self.tiles)])
         return torch.from_numpy(z)
 
-    def membranes(self, neurons: np.ndarray) -> torch.Tensor:
-        """Give membranes [T, B, R] of some neurons after each step."""
-        v = np.empty((self.steps, self.batch, len(neurons)), np.float32)
-        if len(neurons):
-            jobs = [(self.v[k, 1:], neurons, v, k * LANES) for k in range(self.tiles)]
-            in_parallel(self.threads, words.unpack_values, jobs)
+    def membranes(self, population: int) -> torch.Tensor:
+        """Give membranes [T, B, n] of a population after each step."""
+        v = np.empty((self.steps, self.batch, len(self.weights[population])), np.float32)
+        jobs = [(self.v[k, 1:], self.network.first[population], v, k * LANES) for k in range(self.tiles)]
+        in_parallel(self.threads, words.unpack_values, jobs)
         return torch.from_numpy(v)
 
     def last_state(self) -> State:
@@ -231,16 +246,14 @@ class _Sequence:
 
     def last_history(self, events: torch.Tensor, history: torch.Tensor) -> torch.Tensor:
         """Give the last H steps of events and spikes, [H, B, I + N]."""
-        inputs, past = self.network.inputs, self.past
-        heard = torch.cat([history[..., :inputs], events])[self.steps :]
+        inputs, past, steps = self.network.inputs, self.past, self.steps
+        heard = events[steps - past :] if steps >= past else torch.cat([history[steps:, :, :inputs], events])
         told = np.empty((past, self.batch, self.network.neurons), np.float32)
         for k in range(self.tiles if past else 0):
-            words.unpack_spikes(
-                self.bits[k, self.steps :, self.own :], np.arange(self.network.neurons), told, k * LANES
-            )
+            words.unpack_spikes(self.bits[k, steps:, self.own :], told, k * LANES)
         return torch.cat([heard, torch.from_numpy(told)], 2)
 
-    def backward(self, of_z: np.ndarray, z_of: np.ndarray, of_v: np.ndarray, v_of: np.ndarray) -> None:
+    def backward(self, of_z: List, of_v: List) -> None:
         """Find dL/dc of every current, neuron, step and sample: grad [tiles, T + D, C, N · 16]."""
         network, neurons = self.network, self.network.neurons
         currents = len(network.constants.decay_syn)
@@ -260,7 +273,7 @@ class _Sequence:
             (
                 *(self.choices, slope, begin, towards, worth, network.by_lane),
                 *(self.u[k], self.v[k], self.a[k], self.busy[k]),
-                *(of_z, z_of, of_v, v_of, k * LANES, self.grad[k]),
+                *(of_z, of_v, k * LANES, self.grad[k]),
             )
             for k in range(self.tiles)
         ]

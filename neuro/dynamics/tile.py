@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neuro.dynamics.lanes import LANES, masked_sum, packed, weighted_sum
+from neuro.dynamics.lanes import LANES, masked_sum, packed, transposed, weighted_sum
 from neuro.jit import compiled
 
 LEAK, THETA, V_RESET, FLOOR, BIAS, BETA, DECAY_A, DECAY_SYN = range(8)  # rows of constants; one DECAY_SYN a current
@@ -152,13 +152,13 @@ def _count_spikes(a, decay, fired):
 
 
 @compiled
-def backward_tile(choices, slope, start, offset, weight, constants, u, v, a, busy, to_z, z_of, to_v, v_of, first, grad):
+def backward_tile(choices, slope, start, offset, weight, constants, u, v, a, busy, to_z, to_v, first, grad):
     """Fill grad [T + D, C, N · 16] with dL/dc, D the longest delay; its last D steps are zeros and stay so.
 
     start [N + 1], offset and weight: where the spikes of each neuron go, offset = (delay · C + current) · N + target.
-    to_z [T, B, R]: the gradient of the spikes of neurons z_of [R]; to_v and v_of likewise; the tile's samples begin at
-    `first`. slope: width and scale of the surrogate. v [1 + T, N · 16], from the state before the first step on, is
-    read where the leak is linear to zero.
+    to_z: for some populations the first neuron and the gradient of their spikes [T, B, n]; to_v likewise, of their
+    membranes; the tile's samples begin at `first`. slope: width and scale of the surrogate. v [1 + T, N · 16], from the
+    state before the first step on, is read where the leak is linear to zero.
     """
     steps, width = u.shape
     neurons, currents = width // LANES, grad.shape[1]
@@ -174,8 +174,10 @@ def backward_tile(choices, slope, start, offset, weight, constants, u, v, a, bus
         _pseudo_derivative(psi, distance, choices[SHAPE], slope[0], slope[1])
         _scale_slope(psi, constants[THETA])
         of_z[:] = 0
-        _gather(of_z, to_z, z_of, t, first)
-        _gather(of_v, to_v, v_of, t, first)
+        for low, values in to_z:
+            _gather(of_z, low, values, t, first)
+        for low, values in to_v:
+            _gather(of_v, low, values, t, first)
         for n in range(neurons):
             weighted_sum(of_z, n * LANES, flat, t * currents * neurons, offset, weight, start[n], start[n + 1])
         if choices[ADAPTATION]:
@@ -250,13 +252,21 @@ def _scale_slope(psi, theta):
 
 
 @compiled
-def _gather(out, values, neurons, t, first):
-    """Add values [T, B, R] of some neurons to a tile, whose samples begin at `first`."""
-    lanes = min(LANES, values.shape[1] - first)
+def _gather(out, low, values, t, first):
+    """Add values [T, B, n] of neurons from `low` on to a tile, whose samples begin at `first`."""
+    _, batch, neurons = values.shape
+    lanes, flat = min(LANES, batch - first), values.reshape(-1)
+    whole = neurons // LANES * LANES if lanes == LANES else 0
+    block = np.empty(LANES * LANES, np.float32)
+    for k in range(0, whole, LANES):
+        transposed(block, 0, LANES, flat, (t * batch + first) * neurons + k, neurons)
+        at = (low + k) * LANES
+        for j in range(LANES * LANES):
+            out[at + j] += block[j]
     for lane in range(lanes):
         row = values[t, first + lane]
-        for r in range(len(neurons)):
-            out[neurons[r] * LANES + lane] += row[r]
+        for k in range(whole, neurons):
+            out[(low + k) * LANES + lane] += row[k]
 
 
 @compiled

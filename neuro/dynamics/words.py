@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neuro.dynamics.lanes import LANES, ROW, lowest, masked_dot, ones, row_sum
+from neuro.dynamics.lanes import LANES, ROW, lowest, masked_dot, ones, row_sum, transposed
 from neuro.jit import compiled
 
 BLOCK = LANES * ROW  # neurons whose gradients are summed together
@@ -79,26 +79,44 @@ def pack_events(events, plane, bits, first):
         for lane in range(min(LANES, events.shape[1] - first)):
             row, bit = events[t, first + lane], np.uint16(1 << lane)
             for k in range(len(row)):
-                bits[t, k] |= bit if (int(row[k]) >> plane) & 1 else np.uint16(0)
+                bits[t, k] |= bit if (np.int32(row[k]) >> plane) & 1 else np.uint16(0)
 
 
 @compiled
-def unpack_spikes(bits, neurons, spikes, first):
-    """Write words [T, N] of a tile as zeros and ones into spikes [T, B, R] of some neurons [R]."""
+def survey(values):
+    """Give the least and the largest of float32 values, NaN if one is, and whether all are whole numbers."""
+    low, high, wrong, sick = np.float32(np.inf), np.float32(-np.inf), 0, 0
+    for k in range(len(values)):
+        x = values[k]
+        low = x if x < low else low
+        high = x if x > high else high
+        wrong += np.floor(x) != x
+        sick += x != x
+    return (low, high, wrong == 0) if sick == 0 else (np.float32(np.nan), np.float32(np.nan), False)
+
+
+@compiled
+def unpack_spikes(bits, spikes, first):
+    """Write words [T, n] of a tile as zeros and ones into spikes [T, B, n]; the tile's samples begin at `first`."""
     for t in range(len(bits)):
         for lane in range(min(LANES, spikes.shape[1] - first)):
             row = spikes[t, first + lane]
-            for r in range(len(neurons)):
-                row[r] = np.float32((bits[t, neurons[r]] >> lane) & 1)
+            for k in range(len(row)):
+                row[k] = np.float32((bits[t, k] >> lane) & 1)
 
 
 @compiled
-def unpack_values(tile, neurons, values, first):
-    """Write a tile's values [T, N · 16] into values [T, B, R] of some neurons [R]."""
-    for t in range(len(tile)):
-        for lane in range(min(LANES, values.shape[1] - first)):
-            for r in range(len(neurons)):
-                values[t, first + lane, r] = tile[t, neurons[r] * LANES + lane]
+def unpack_values(tile, low, values, first):
+    """Write a tile's values [T, N · 16] of neurons from `low` on into values [T, B, n]."""
+    steps, batch, neurons = values.shape
+    lanes, flat = min(LANES, batch - first), values.reshape(-1)
+    whole = neurons // LANES * LANES if lanes == LANES else 0
+    for t in range(steps):
+        for k in range(0, whole, LANES):
+            transposed(flat, (t * batch + first) * neurons + k, neurons, tile[t], (low + k) * LANES, LANES)
+        for lane in range(lanes):
+            for k in range(whole, neurons):
+                values[t, first + lane, k] = tile[t, (low + k) * LANES + lane]
 
 
 @compiled
@@ -194,6 +212,9 @@ def entry_gradients(grad, first, low, high, source, inputs, planes, route, lines
 @compiled
 def turn_tile(values, low, count, table, base):
     """Write a tile's values [N · 16] of neurons low … low + count − 1 as 16 rows of 64 from table[base] on."""
-    for k in range(count):
+    whole = count // LANES * LANES
+    for k in range(0, whole, LANES):
+        transposed(table, base + k, BLOCK, values, (low + k) * LANES, LANES)
+    for k in range(whole, count):
         for lane in range(LANES):
             table[base + lane * BLOCK + k] = values[(low + k) * LANES + lane]

@@ -43,30 +43,28 @@ class ByWords:
     ):
         """Give spikes of the populations `heard` and membranes of those `shown`, [T, B, n], and the state after them."""
         z_names, v_names = [n for n in self.names if n in heard], [n for n in self.names if n in shown]
-        events = torch.cat([signals[name] for name in self.sources if name in signals], 2)
+        events = [signals[name] for name in self.sources if name in signals]
+        events = torch.cat(events, 2) if len(events) > 1 else events[0]
         history = torch.cat([state.history[name] for name in self.sources], 2)
         neurons = [state.neurons[group] for group in self.groups]
         joined = State(*(torch.cat([getattr(s, part) for s in neurons], -1) for part in State._fields))
         z, v, last, told = self.spiking.run(
             [weights[name] for name in self.names],
             [self._sources(name, sources[name]) for name in self.names],
-            *(events, joined, history, self._numbers(z_names), self._numbers(v_names)),
+            *(events, joined, history),
+            [self.names.index(name) for name in z_names],
+            [self.names.index(name) for name in v_names],
         )
         sizes = [sum(self.sizes[name] for name in group) for group in self.groups]
         parts = zip(*(tensor.split(sizes, -1) for tensor in last), strict=True)
         kept = dict(zip(self.groups, (State(*part) for part in parts), strict=True))
         histories = dict(zip(self.sources, told.split(list(self.sizes.values()), -1), strict=True))
-        return self._by_name(z, z_names), self._by_name(v, v_names), NetworkState(kept, histories, {})
+        z, v = dict(zip(z_names, z, strict=True)), dict(zip(v_names, v, strict=True))
+        return z, v, NetworkState(kept, histories, {})
 
     def _sources(self, name: str, entries: torch.Tensor | None) -> np.ndarray:
         columns = self.columns[name]
         return columns[None] if entries is None else columns[entries.numpy()]
-
-    def _numbers(self, names: list[str]) -> np.ndarray:
-        return _joined([np.arange(self.sizes[n]) + self.first[n] for n in names])
-
-    def _by_name(self, values: torch.Tensor, names: list[str]) -> dict[str, torch.Tensor]:
-        return dict(zip(names, values.split([self.sizes[n] for n in names], -1), strict=True)) if names else {}
 
 
 def _joined(parts: list[np.ndarray]) -> np.ndarray:

@@ -41,16 +41,25 @@ def _tensor(name: str, values) -> torch.Tensor:
 
 def _check_events(name: str, x: torch.Tensor, chip: Chip) -> None:
     most = chip.inputs.events_per_step
-    x = x.detach()
-    low, high = float(x.min()), float(x.max())
+    low, high, whole = _survey(x.detach())
     if not (math.isfinite(low) and math.isfinite(high)):
         raise DataError(f"input {name} holds NaN or infinity, allowed: whole numbers of events from 0 to {most}")
-    if not bool((x == x.round()).all()):
+    if not whole:
         raise DataError(
             f"input {name} holds fractions, allowed: whole numbers of events from 0 to {most}; encode first"
         )
     if low < 0 or high > most:
         raise DataError(f"input {name} holds {low:g} to {high:g} events a step, allowed on {chip.label}: 0 to {most}")
+
+
+def _survey(x: torch.Tensor) -> tuple[float, float, bool]:
+    """Least and largest value, and whether all are whole; NaN where one is NaN."""
+    if x.device.type == "cpu" and x.dtype == torch.float32 and x.is_contiguous():
+        from neuro.dynamics.words import survey  # one pass; numba is imported where a network runs
+
+        low, high, whole = survey(x.numpy().reshape(-1))
+        return float(low), float(high), bool(whole)
+    return float(x.min()), float(x.max()), bool((x == x.round()).all())
 
 
 def check_record(record: Iterable[str] | str, spec: NetworkSpec) -> tuple[str, ...]:
