@@ -35,6 +35,7 @@ for module in (chips, tasks, train, evaluate, export, verify, check, replay, dem
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's idle threads would spin on the cores our loops run on
     try:
         app(arguments)
     except SystemExit as end:

@@ -135,6 +135,17 @@ def packed(typing, flags, at):
 
 
 @intrinsic
+def nonzero(typing, values, at):
+    """Which of the 16 values from `at` on are not 0, as the bits of a word."""
+
+    def code(context, b, signature, args):
+        data = _pointers(context, b, signature, args)
+        return b.bitcast(b.fcmp_unordered("!=", _load_vector(b, data[0], args[1]), ZERO), WORD)
+
+    return _signature(types.uint16, values, at), code
+
+
+@intrinsic
 def ones(typing, word):
     """How many bits of a 16-bit word are set."""
 

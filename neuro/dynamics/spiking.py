@@ -26,6 +26,7 @@ from neuro.jit import in_parallel
 
 LEAKS = ("exponential", "linear", "linear_to_zero")
 ADAPTATIONS = ("none", "current", "threshold")
+KEPT_SHAPES = 12  # of arrays kept for later runs: those of training and of evaluation
 GRADIENT = types.Tuple((types.int64, types.Array(types.float32, 3, "C")))
 
 
@@ -81,6 +82,10 @@ class Spiking:
         return len(self.constants.theta)
 
     @cached_property
+    def buffers(self) -> _Buffers:
+        return _Buffers()
+
+    @cached_property
     def by_lane(self) -> np.ndarray:
         """Constants [8 …, N · 16] in the order of `neuro.dynamics.tile`."""
         k = self.constants
@@ -110,6 +115,23 @@ class Spiking:
             ],
             dtype=np.int64,
         )
+
+
+class _Buffers:
+    """Arrays that runs leave to later ones: fresh memory would have to be mapped page by page at every step."""
+
+    def __init__(self):
+        self.free: dict[tuple, list[np.ndarray]] = {}
+
+    def take(self, shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
+        left = self.free.get((shape, kind))
+        return left.pop() if left else np.empty(shape, kind)
+
+    def give(self, array: np.ndarray) -> None:
+        """Keep an array for the next run; those of other shapes go when they are more than a few."""
+        self.free.setdefault((array.shape, array.dtype), []).append(array)
+        while len(self.free) > KEPT_SHAPES:
+            self.free.pop(next(iter(self.free)))
 
 
 class _Run(torch.autograd.Function):
@@ -144,14 +166,14 @@ class _Sequence:
 
     def __init__(self, network: Spiking, weights: list[np.ndarray], sources: Sequence[np.ndarray], learns: bool):
         self.network, self.weights, self.sources, self.learns = network, weights, sources, learns
-        self.threads = torch.get_num_threads()
+        self.threads, self.taken = torch.get_num_threads(), []
 
     def begin(self, events: torch.Tensor, state: State, history: torch.Tensor) -> None:
         """Lay out events, state and words for the tiles."""
         network = self.network
         self.steps, self.batch, self.past = *events.shape[:2], len(history)
         self.tiles = -(-self.batch // LANES)
-        most = max((int(x.max()) for x in (events, history[..., : network.inputs]) if x.numel()), default=0)
+        most = max(int(words.survey(x.contiguous().numpy().reshape(-1))[1]) for x in (events, history) if x.numel())
         self.planes = max(most.bit_length(), 1)
         self.own = network.inputs * self.planes
         self._pack(events.contiguous().numpy(), history.contiguous().numpy())
@@ -162,16 +184,30 @@ class _Sequence:
 
     def _pack(self, events: np.ndarray, history: np.ndarray) -> None:
         inputs, past = self.network.inputs, self.past
-        rows = self.own + self.network.neurons
-        self.bits = np.zeros((self.tiles, past + self.steps, rows), np.uint16)
-        jobs = []
+        self.bits = self._take(self.tiles, past + self.steps, self.own + self.network.neurons, kind=np.uint16)
+        self.bits[:] = 0
+        simple, general = [], []
         for tile in range(self.tiles):
+            first = tile * LANES
             for plane in range(self.planes):
                 place = slice(plane * inputs, (plane + 1) * inputs)
-                jobs.append((events, plane, self.bits[tile, past:, place], tile * LANES))
-                jobs.append((history[..., :inputs], plane, self.bits[tile, :past, place], tile * LANES))
-            jobs.append((history[..., inputs:], 0, self.bits[tile, :past, self.own :], tile * LANES))
-        in_parallel(self.threads, words.pack_events, [job for job in jobs if job[0].size])
+                if self.planes == 1 and first + LANES <= self.batch:
+                    simple.append((events, self.bits[tile, past:, place], first))
+                else:
+                    general.append((events, plane, self.bits[tile, past:, place], first))
+                general.append((history[..., :inputs], plane, self.bits[tile, :past, place], first))
+            general.append((history[..., inputs:], 0, self.bits[tile, :past, self.own :], first))
+        in_parallel(self.threads, words.pack_ones, simple)
+        in_parallel(self.threads, words.pack_events, [job for job in general if job[0].size])
+
+    def _take(self, *shape: int, kind=np.float32) -> np.ndarray:
+        """Give an array with any content, one that an earlier run has left where there is one."""
+        self.taken.append(self.network.buffers.take(shape, np.dtype(kind)))
+        return self.taken[-1]
+
+    def __del__(self) -> None:
+        for array in self.taken:
+            self.network.buffers.give(array)
 
     def _list_words(self) -> None:
         network, neurons, rows = self.network, self.network.neurons, self.bits.shape[2]
@@ -208,11 +244,11 @@ class _Sequence:
         moves = kept if self.choices[t16.ADAPTATION] == t16.THRESHOLD else 1
         rests = kept if self.choices[t16.RESTS] else 1
         looks_back = self.learns and self.choices[t16.KIND_OF_LEAK] == t16.LINEAR_TO_ZERO
-        self.u = np.empty((tiles, kept, width), np.float32)
-        self.v = np.empty((tiles, 1 + steps if shows_v or looks_back else 1, width), np.float32)
+        self.u = self._take(tiles, kept, width)
+        self.v = self._take(tiles, 1 + steps if shows_v or looks_back else 1, width)
         self.v[:, 0] = self.state[:, t16.V]
-        self.a = np.empty((tiles, moves, width), np.float32)
-        self.busy = np.zeros((tiles, rests, width), np.uint8)
+        self.a = self._take(tiles, moves, width)
+        self.busy = self._take(tiles, rests, width, kind=np.uint8)
         network = self.network
         jobs = [
             (
@@ -266,7 +302,7 @@ class _Sequence:
             *(begin[:-1].copy(), towards, worth),
         )
         longest = int(network.route.max(initial=0) + network.lines.max())
-        self.grad = np.empty((self.tiles, self.steps + longest, currents, neurons * LANES), np.float32)
+        self.grad = self._take(self.tiles, self.steps + longest, currents, neurons * LANES)
         self.grad[:, self.steps :] = 0
         slope = np.array([network.pseudo.width, network.pseudo.scale], np.float32)
         jobs = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neuro.dynamics.lanes import LANES, ROW, lowest, masked_dot, ones, row_sum, transposed
+from neuro.dynamics.lanes import LANES, ROW, lowest, masked_dot, nonzero, ones, row_sum, transposed
 from neuro.jit import compiled
 
 BLOCK = LANES * ROW  # neurons whose gradients are summed together
@@ -80,6 +80,20 @@ def pack_events(events, plane, bits, first):
             row, bit = events[t, first + lane], np.uint16(1 << lane)
             for k in range(len(row)):
                 bits[t, k] |= bit if (np.int32(row[k]) >> plane) & 1 else np.uint16(0)
+
+
+@compiled
+def pack_ones(events, bits, first):
+    """Write events [T, B, n] that are 0 or 1 into words [T, n] of the full tile whose samples begin at `first`."""
+    steps, batch, channels = events.shape
+    flat, block = events.reshape(-1), np.empty(LANES * LANES, np.float32)
+    whole = channels // LANES * LANES
+    for t in range(steps):
+        for k in range(0, whole, LANES):
+            transposed(block, 0, LANES, flat, (t * batch + first) * channels + k, channels)
+            for j in range(LANES):
+                bits[t, k + j] = nonzero(block, j * LANES)
+    pack_events(events[:, :, whole:], 0, bits[:, whole:], first)
 
 
 @compiled

@@ -1,0 +1,292 @@
+"""Training steps of chip-size recurrent networks: neuro, snnTorch, norse, a plain loop in torch, matrix products alone.
+
+A step here is what lies between events in and weight gradients out: forward, spikes of all neurons as floats, a given
+gradient of every spike, backward. Optimizer, read-out and data are left out on every side; the optimizer with its
+projection is timed apart. Every contender in its documented per-step mode (inputs by `unbind(0)`), each in a process of
+its own, taking turns step by step; torch's idle threads wait as each likes best (OMP_WAIT_POLICY: passive for neuro, as
+its command line sets it, torch's default for all others). The floor is nothing but the dense products of forward and
+backward. Firing rates differ and are stated.
+
+Expected before measuring: with 64 words a neuron the loops visit 1/27 of a dense matrix of row 1, so about 20 times
+fewer milliseconds than the floor at the same efficiency; a prototype reached 13.7 ms where snnTorch took 268.
+
+    python benchmarks/speed.py [--rows 1 2 4 5 quick] [--repeats 7]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+
+import torch
+from machine import circumstances, save, spread
+
+import neuro
+from neuro.task import NetworkSpec
+
+WORDS, INPUT_RATE = 64, 0.05
+ROWS = {
+    "1": {"neurons": 1024, "inputs": 700, "steps": 100, "batch": 32, "peers": True},
+    "2": {"neurons": 264, "inputs": 81, "steps": 784, "batch": 256, "peers": True},
+    "4": {"neurons": 16384, "inputs": 4096, "steps": 50, "batch": 8, "peers": False},
+    "5": {"neurons": 65536, "inputs": 8192, "steps": 10, "batch": 4, "peers": False},
+}
+QUICK = {"quick": {"neurons": 96, "inputs": 40, "steps": 20, "batch": 16, "peers": True}}
+
+
+def events(row: dict) -> torch.Tensor:
+    g = torch.Generator().manual_seed(0)
+    return (torch.rand(row["steps"], row["batch"], row["inputs"], generator=g) < INPUT_RATE).float()
+
+
+def gradient(row: dict) -> torch.Tensor:
+    g = torch.Generator().manual_seed(1)
+    return torch.randn(row["steps"], row["batch"], row["neurons"], generator=g)
+
+
+def network(row: dict, gain: float, **storage) -> neuro.Network:
+    """One recurrent population on no chip in particular, 64 words a neuron."""
+    spec = NetworkSpec.model_validate(
+        {
+            "dt_s": 1e-3,
+            "inputs": {"x": row["inputs"]},
+            "populations": {
+                "hidden": {"size": row["neurons"], "tau_mem_s": 0.02, "tau_syn_s": 0.005, "init_gain": gain}
+            },
+            "projections": ({"from": "x", "to": "hidden"}, {"from": "hidden", "to": "hidden"}),
+            "outputs": {"y": {"population": "hidden"}},
+        }
+    )
+    return neuro.Network(neuro.place(spec, neuro.load_chip("generic", [f"slots={WORDS}"])), **storage)
+
+
+def ours(row: dict, gain: float, **storage):
+    """A step, and one of the optimizer with its projection and growth."""
+    made = network(row, gain, **storage)
+    x, g = events(row), gradient(row)
+    rates = []
+
+    def step():
+        for latent in made.latents.values():
+            latent.grad = None
+        y, _ = made(x)
+        y.backward(g)
+        rates.append(float(y.detach().mean()))
+
+    wrapped = torch.optim.Adam(made.parameter_groups(1e-6))
+    optimizer = neuro.QRewiring(wrapped, made)
+    return step, rates, optimizer, made
+
+
+def norse_step(row: dict):
+    import norse.torch as norse
+
+    cell = norse.LIFRecurrentCell(row["inputs"], row["neurons"], p=norse.LIFParameters(), dt=1e-3)
+    with torch.no_grad():
+        cell.input_weights.mul_(12)  # its first weights are too small for any spike at this input rate
+    return _loop(row, cell, lambda x, s: cell(x, s))
+
+
+def snntorch_step(row: dict):
+    import snntorch
+
+    linear = torch.nn.Linear(row["inputs"], row["neurons"], bias=False)
+    cell = snntorch.RSynaptic(alpha=0.82, beta=0.95, linear_features=row["neurons"], reset_mechanism="zero")
+
+    def step(x, state):
+        state = cell.init_rsynaptic() if state is None else state
+        state = cell(linear(x), *state)
+        return state[0], state
+
+    return _loop(row, torch.nn.ModuleList([linear, cell]), step)
+
+
+def torch_step(row: dict):
+    """The least a careful user would write: two products, a decay, a threshold with a surrogate."""
+    w = torch.nn.Parameter(torch.randn(row["neurons"], row["inputs"]) / row["inputs"] ** 0.5)
+    r = torch.nn.Parameter(torch.randn(row["neurons"], row["neurons"]) / row["neurons"] ** 0.5)
+
+    class Spike(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, u):
+            ctx.save_for_backward(u)
+            return (u >= 0).float()
+
+        @staticmethod
+        def backward(ctx, grad):
+            (u,) = ctx.saved_tensors
+            return grad / (1 + u.abs()) ** 2
+
+    def step(x, state):
+        zero = torch.zeros(row["batch"], row["neurons"])
+        z, v, i = (zero, zero, zero) if state is None else state
+        i = 0.82 * i + torch.nn.functional.linear(x, w) + torch.nn.functional.linear(z, r)
+        u = 0.95 * v + i
+        z = Spike.apply(u - 1.0)
+        return z, (z, u * (1 - z.detach()), i)
+
+    return _loop(row, torch.nn.ParameterList([w, r]), step)
+
+
+def _loop(row: dict, module, cell):
+    x, g = events(row), gradient(row)
+    rates = []
+
+    def step():
+        for p in module.parameters():
+            p.grad = None
+        state, spikes = None, []
+        for now in x.unbind(0):
+            z, state = cell(now, state)
+            spikes.append(z)
+        y = torch.stack(spikes)
+        y.backward(g)
+        rates.append(float(y.detach().mean()))
+
+    return step, rates
+
+
+def floor_step(row: dict):
+    """Only the dense products: input and recurrent forward, the recurrent gradient, both weight gradients."""
+    n, m, b = row["neurons"], row["inputs"], row["batch"]
+    x, g = events(row).flatten(0, 1), gradient(row)
+    w, r = torch.randn(n, m), torch.randn(n, n)
+    z = (torch.rand(row["steps"], b, n) < 0.05).float()
+
+    def step():
+        x @ w.T
+        for now, back in zip(z.unbind(0), g.unbind(0), strict=True):
+            now @ r.T
+            back @ r
+        flat = g.flatten(0, 1)
+        flat.T @ x
+        flat.T @ z.flatten(0, 1)
+
+    return step, []
+
+
+CONTENDERS = {
+    "neuro, slots": lambda row: ours(row, 0.355, storage="slots", reserve=0),  # gains: about 5 % of spikes
+    "neuro, slots and reserve": lambda row: ours(row, 0.275, storage="slots"),
+    "neuro, dense latents": lambda row: ours(row, 0.21),
+    "norse": norse_step,
+    "snntorch": snntorch_step,
+    "plain torch": torch_step,
+    "dense products alone": floor_step,
+}
+
+
+def serve(name: str, row: dict) -> None:
+    """Be one contender: a step for every line read, its time written; at the end rates, memory and optimizer."""
+    begun = time.perf_counter()
+    step, rates, *more = CONTENDERS[name](row)
+    step()
+    print(json.dumps({"first_s": time.perf_counter() - begun}), flush=True)
+    for line in sys.stdin:
+        if line.strip() == "end":
+            break
+        begun = time.perf_counter()
+        step()
+        print(json.dumps(time.perf_counter() - begun), flush=True)
+    facts = {"rate": round(rates[-1], 4) if rates else None}
+    facts["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
+    if more:
+        facts |= _optimizer(*more)
+    print(json.dumps(facts), flush=True)
+
+
+def _optimizer(optimizer, made: neuro.Network, repeats: int = 7) -> dict:
+    """Time the optimizer's step and, alone, the projection in it."""
+    whole, alone = [], []
+    for _ in range(repeats + 1):
+        begun = time.perf_counter()
+        optimizer.step()
+        middle = time.perf_counter()
+        made.project_codes()
+        whole.append(middle - begun)
+        alone.append(time.perf_counter() - middle)
+    return {
+        "optimizer_ms": spread(whole[1:])["median_ms"],
+        "projection_ms": spread(alone[1:])["median_ms"],
+    }
+
+
+class Process:
+    """A contender in a process of its own."""
+
+    def __init__(self, name: str, key: str):
+        policy = {"OMP_WAIT_POLICY": "PASSIVE"} if name.startswith("neuro") else {}
+        command = [sys.executable, __file__, "--serve", name, "--rows", key]
+        self.child = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | policy
+        )
+        self.first = self._read()
+
+    def step(self) -> float:
+        return self._ask("step")
+
+    def end(self) -> dict:
+        return self._ask("end") | self.first
+
+    def _ask(self, what: str):
+        print(what, file=self.child.stdin, flush=True)
+        return self._read()
+
+    def _read(self):
+        line = self.child.stdout.readline()
+        if not line:
+            raise SystemExit("a contender ended before its time")
+        return json.loads(line)
+
+
+def measure(key: str, row: dict, repeats: int) -> dict:
+    """Time one row, contenders in turn."""
+    print(f"\nrow {key}: {row['neurons']} neurons, {row['inputs']} inputs, T {row['steps']}, B {row['batch']}")
+    names = list(CONTENDERS)[: None if row["peers"] else 2]
+    running = {name: Process(name, key) for name in names}
+    taken = {name: [] for name in names}
+    for _ in range(repeats):
+        for name, process in running.items():
+            taken[name].append(process.step())
+    least = statistics.median(taken["neuro, slots"])
+    table = {}
+    for name, process in running.items():
+        table[name] = spread(taken[name]) | process.end()
+        table[name]["ratio"] = round(statistics.median(taken[name]) / least, 2)
+        ours_only = table[name].get("projection_ms")
+        told = f"   optimizer {table[name]['optimizer_ms']} ms, of it projection {ours_only} ms" if ours_only else ""
+        figures = f"{table[name]['median_ms']:10.2f} ms {table[name]['ratio']:7.1f} x  rate {table[name]['rate']}"
+        print(f"  {name:26}{figures}  {table[name]['peak_mb']} MB{told}", flush=True)
+    visits = row["neurons"] * row["steps"] * row["batch"]
+    return {
+        **{k: row[k] for k in ("neurons", "inputs", "steps", "batch")},
+        "words": WORDS,
+        "input_rate": INPUT_RATE,
+        "contenders": table,
+        "ns_per_neuron_step_and_sample": round(1e9 * least / visits, 2),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    rows = ROWS | QUICK
+    parser.add_argument("--rows", nargs="+", choices=rows, default=list(ROWS))
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--serve", choices=CONTENDERS, help="be one contender (used by the script itself)")
+    arguments = parser.parse_args()
+    if arguments.serve:
+        serve(arguments.serve, rows[arguments.rows[0]])
+        return
+    facts = circumstances("norse", "snntorch", "numba")
+    results = {key: measure(key, rows[key], arguments.repeats) for key in arguments.rows}
+    save("speed" if set(results) == set(ROWS) else "speed_some", {"rows": results, "circumstances": facts})
+
+
+if __name__ == "__main__":
+    main()
