@@ -14,8 +14,8 @@ def compiled(function):
 
 
 def estimated(function):
-    """Compile a function whose sums may be reordered: for guesses that something exact checks, and for whole numbers."""
-    return _kept(function, fastmath={"reassoc", "contract", "nsz"})
+    """Compile a function whose sums may be reordered and hold no NaN: for gradients, whole numbers, and checked guesses."""
+    return _kept(function, fastmath={"reassoc", "contract", "nsz", "nnan"})
 
 
 def _kept(function, fastmath):

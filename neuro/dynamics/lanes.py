@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.core.typing.templates import Signature
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
@@ -60,27 +59,6 @@ def weighted_sum(typing, out, at, values, base, offset, weight, start, end):
 
 
 @intrinsic
-def masked_dot(typing, bits, first, values, at, count):
-    """Σ over k < count of values[16 · (at + k) + 0 … 15] in the lanes of bits[first + k]."""
-
-    def code(context, b, signature, args):
-        data = _pointers(context, b, signature, args)
-
-        def body(b, k, total):
-            vector = _load_vector(b, data[2], b.mul(b.add(args[3], k), INDEX(LANES)))
-            return b.fadd(total, b.select(_mask(b, data[0], b.add(args[1], k)), vector, ZERO), FAST)
-
-        total = _tree(b, _loop(b, INDEX(0), args[4], [ZERO] * CHAINS, body))
-        name = f"llvm.vector.reduce.fadd.v{LANES}f32"
-        reduce = cgutils.get_or_insert_function(
-            b.module, ir.FunctionType(ir.FloatType(), [ir.FloatType(), VECTOR]), name
-        )
-        return b.call(reduce, [ir.Constant(ir.FloatType(), 0.0), total], fastmath=FAST)
-
-    return _signature(types.float32, bits, first, values, at, count), code
-
-
-@intrinsic
 def row_sum(typing, out, at, values, place, shift, start, end):
     """out[at : at + 64] = Σ values[64 · (place[e] + shift) + 0 … 63], e from start to end."""
 
@@ -99,6 +77,22 @@ def row_sum(typing, out, at, values, place, shift, start, end):
         return context.get_dummy_value()
 
     return _signature(types.void, out, at, values, place, shift, start, end), code
+
+
+@intrinsic
+def scattered_sum(typing, values, base, place, start, end):
+    """Σ values[base + place[e]], e from start to end; the order of additions is free."""
+
+    def code(context, b, signature, args):
+        data = _pointers(context, b, signature, args)
+
+        def body(b, e, total):
+            index = b.add(args[1], b.sext(_load(b, data[2], e), INDEX))
+            return b.fadd(total, _load(b, data[0], index), FAST)
+
+        return _tree(b, _loop(b, args[3], args[4], [ir.Constant(ir.FloatType(), 0.0)] * CHAINS, body))
+
+    return _signature(types.float32, values, base, place, start, end), code
 
 
 @intrinsic

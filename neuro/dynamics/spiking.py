@@ -36,7 +36,7 @@ class Spiking:
 
     model, constants of the N neurons, and surrogate; first: number of each population's first neuron; I inputs; route
     [I + N]: the delay of every source (channels of inputs are 0 … I − 1, neuron k is I + k); lines [D]: what each delay
-    line adds. All delays in steps.
+    line adds, all in steps; events_per_step: the most events a channel has in a step.
     """
 
     model: NeuronModel
@@ -46,6 +46,7 @@ class Spiking:
     inputs: int
     route: np.ndarray
     lines: np.ndarray
+    events_per_step: int
     detach_reset: bool = True
 
     def run(
@@ -173,7 +174,9 @@ class _Sequence:
         network = self.network
         self.steps, self.batch, self.past = *events.shape[:2], len(history)
         self.tiles = -(-self.batch // LANES)
-        most = max(int(words.survey(x.contiguous().numpy().reshape(-1))[1]) for x in (events, history) if x.numel())
+        most = self.network.events_per_step
+        if most > 1:  # as many planes as these events need
+            most = max(int(words.survey(x.contiguous().numpy().reshape(-1))[1]) for x in (events, history) if x.numel())
         self.planes = max(most.bit_length(), 1)
         self.own = network.inputs * self.planes
         self._pack(events.contiguous().numpy(), history.contiguous().numpy())
@@ -322,24 +325,22 @@ class _Sequence:
         wanted = [part for part in zip(network.first, grads, self.sources, strict=True) if part[1] is not None]
         shared = [part for part in wanted if len(part[2]) == 1]
         wiring = (network.inputs, self.planes, network.route, network.lines, self.past)
-        if shared:
-            events = self._events()
-            jobs = [
-                (self.grad, c, first + low, source[0], *wiring, *events, out[low : low + words.BLOCK])
-                for first, out, source in shared
-                for low in range(0, len(out), words.BLOCK)
-                for c in range(out.shape[2])
-            ]
-            in_parallel(self.threads, words.word_gradients, jobs)
-        if len(shared) < len(wanted):
-            bits = np.ascontiguousarray(self.bits.transpose(2, 0, 1))
-            jobs = [
-                (self.grad, first, low, min(low + words.BLOCK, len(out)), source, *wiring, bits, out)
-                for first, out, source in wanted
-                if len(source) > 1
-                for low in range(0, len(out), words.BLOCK)
-            ]
-            in_parallel(self.threads, words.entry_gradients, jobs)
+        events = self._events()
+        jobs = [
+            (self.grad, c, first + low, source[0], *wiring, *events, out[low : low + words.BLOCK])
+            for first, out, source in shared
+            for low in range(0, len(out), words.BLOCK)
+            for c in range(out.shape[2])
+        ]
+        in_parallel(self.threads, words.word_gradients, jobs)
+        jobs = [
+            (self.grad, c, first, low, min(low + words.BLOCK, len(out)), source, *wiring, *events, out)
+            for first, out, source in wanted
+            if len(source) > 1
+            for low in range(0, len(out), words.BLOCK)
+            for c in range(out.shape[2])
+        ]
+        in_parallel(self.threads, words.entry_gradients, jobs)
         return [None if out is None else torch.from_numpy(out) for out in grads]
 
     def _events(self) -> tuple[np.ndarray, np.ndarray]:

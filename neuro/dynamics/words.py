@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from neuro.dynamics.lanes import LANES, ROW, lowest, masked_dot, nonzero, ones, row_sum, transposed
-from neuro.jit import compiled
+from neuro.dynamics.lanes import LANES, ROW, lowest, nonzero, ones, row_sum, scattered_sum, transposed
+from neuro.jit import compiled, estimated
 
 BLOCK = LANES * ROW  # neurons whose gradients are summed together
 CACHE = 2**17  # numbers of float32 in half a megabyte
+STRETCH = 2**12  # and in what the smallest cache holds
 
 
 @compiled
@@ -99,14 +100,27 @@ def pack_ones(events, bits, first):
 @compiled
 def survey(values):
     """Give the least and the largest of float32 values, NaN if one is, and whether all are whole numbers."""
-    low, high, wrong, sick = np.float32(np.inf), np.float32(-np.inf), 0, 0
+    low, high, wrong = np.float32(np.inf), np.float32(-np.inf), False
+    for start in range(0, len(values), STRETCH):
+        part = values[start : start + STRETCH]
+        for k in range(len(part)):
+            wrong |= np.floor(part[k]) != part[k]  # true of NaN, too
+        least, most = _extremes(part)
+        low, high = min(low, least), max(high, most)
+    if wrong:
+        for k in range(len(values)):
+            if np.isnan(values[k]):
+                return np.float32(np.nan), np.float32(np.nan), False
+    return low, high, not wrong
+
+
+@estimated
+def _extremes(values):
+    low, high = np.float32(np.inf), np.float32(-np.inf)
     for k in range(len(values)):
-        x = values[k]
-        low = x if x < low else low
-        high = x if x > high else high
-        wrong += np.floor(x) != x
-        sick += x != x
-    return (low, high, wrong == 0) if sick == 0 else (np.float32(np.nan), np.float32(np.nan), False)
+        low = values[k] if values[k] < low else low
+        high = values[k] if values[k] > high else high
+    return low, high
 
 
 @compiled
@@ -194,33 +208,36 @@ def word_gradients(grad, current, low, source, inputs, planes, route, lines, his
 
 
 @compiled
-def entry_gradients(grad, first, low, high, source, inputs, planes, route, lines, history, bits, out):
-    """Fill out [n, E, C, D] with dL/dW of entries that each listen to a source of their own, source [n, E].
+def entry_gradients(grad, current, first, low, high, source, inputs, planes, route, lines, history, begin, place, out):
+    """Fill out[low : high, :, current] with dL/dW of entries [n, E, C, D] that each listen to a source of their own.
 
-    For neurons low … high − 1 of the n, which are first … of all; bits [rows, tiles, H + T] are the spikes by source.
+    grad as above; first: number of the first of the n neurons; source [n, E]. Neurons go by sixteens, whose gradients
+    are laid out in the order of events: step, tile, lane.
     """
-    tiles, _, currents, _ = grad.shape
-    steps = bits.shape[2] - history
-    words, values = bits.reshape(-1), np.empty(tiles * steps * LANES, np.float32)
-    for n in range(low, high):
-        for c in range(currents):
+    tiles, steps = len(grad), grad.shape[1]
+    lanes = tiles * LANES
+    values = np.empty(LANES * steps * lanes, np.float32)
+    for some in range(low, high, LANES):
+        count = min(LANES, high - some)
+        for t in range(steps):
             for tile in range(tiles):
-                for t in range(steps):
-                    at = (tile * steps + t) * LANES
-                    own = (first + n) * LANES
+                here = grad[tile, t, current, (first + some) * LANES : (first + some + count) * LANES]
+                for k in range(count):
                     for lane in range(LANES):
-                        values[at + lane] = grad[tile, t, c, own + lane]
+                        values[(k * steps + t) * lanes + tile * LANES + lane] = here[k * LANES + lane]
+        for k in range(count):
             for e in range(source.shape[1]):
-                who = source[n, e]
-                row = who if who < inputs else who + inputs * (planes - 1)
+                who = source[some + k, e]
                 for line in range(len(lines)):
-                    delay, total = route[who] + lines[line], np.float32(0)
+                    shift, total = (route[who] + lines[line] - history) * lanes, np.float32(0)
                     for plane in range(planes if who < inputs else 1):
-                        for tile in range(tiles):
-                            begin = ((row + plane * inputs) * tiles + tile) * (history + steps) + history - delay
-                            part = masked_dot(words, begin, values, tile * steps, steps)
-                            total += np.float32(1 << plane) * part
-                    out[n, e, c, line] = total
+                        row = who + plane * inputs if who < inputs else who + inputs * (planes - 1)
+                        start, end = begin[row], begin[row + 1]
+                        if shift < 0:
+                            start += np.searchsorted(place[start:end], -shift)
+                        part = scattered_sum(values, k * steps * lanes + shift, place, start, end)
+                        total += np.float32(1 << plane) * part
+                    out[some + k, e, current, line] = total
 
 
 @compiled

@@ -35,6 +35,7 @@ class ByWords:
             inputs,
             _joined([np.full(self.sizes[s], plan.source_delay(s)) for s in self.sources]),
             np.array(spec.delay_lines),
+            plan.chip.inputs.events_per_step,
             spec.detach_reset,
         )
 

@@ -35,3 +35,17 @@ def test_training_step_benchmark_runs(tmp_path):
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=300)
     result = json.loads((tmp_path / "training_step.json").read_text())
     assert all(row["median_ms"] > 0 for row in result["times"].values())
+
+
+@pytest.mark.slow
+def test_speed_benchmark_runs(tmp_path):
+    """Every contender of the speed table takes its turn on a small network."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'benchmarks')!r}); import machine, pathlib; "
+        f"machine.RESULTS = pathlib.Path({str(tmp_path)!r}); import speed; "
+        "sys.argv = ['speed', '--rows', 'quick', '--repeats', '2']; speed.main()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=300)
+    table = json.loads((tmp_path / "speed_some.json").read_text())["rows"]["quick"]["contenders"]
+    assert {"neuro, slots", "neuro, dense latents", "norse", "snntorch", "plain torch"} <= set(table)
+    assert all(row["median_ms"] > 0 and row["peak_mb"] > 0 for row in table.values())
