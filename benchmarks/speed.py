@@ -3,7 +3,7 @@
 A step here is what lies between events in and weight gradients out: forward, spikes of all neurons as floats, a given
 gradient of every spike, backward. Optimizer, read-out and data are left out on every side; the optimizer with its
 projection is timed apart. Every contender in its documented per-step mode (inputs by `unbind(0)`), each in a process of
-its own, taking turns step by step; torch's idle threads wait as each likes best (OMP_WAIT_POLICY: passive for neuro, as
+its own, taking turns of a few steps; torch's idle threads wait as each likes best (OMP_WAIT_POLICY: passive for neuro, as
 its command line sets it, torch's default for all others). The floor is nothing but the dense products of forward and
 backward. Firing rates differ and are stated.
 
@@ -31,6 +31,8 @@ import neuro
 from neuro.task import NetworkSpec
 
 WORDS, INPUT_RATE = 64, 0.05
+STEPS_A_TURN = 3
+PAUSE_S = 0.1  # until the threads of the contender before have gone to sleep
 ROWS = {
     "1": {"neurons": 1024, "inputs": 700, "steps": 100, "batch": 32, "peers": True},
     "2": {"neurons": 264, "inputs": 81, "steps": 784, "batch": 256, "peers": True},
@@ -253,7 +255,9 @@ def measure(key: str, row: dict, repeats: int) -> dict:
     taken = {name: [] for name in names}
     for _ in range(repeats):
         for name, process in running.items():
-            taken[name].append(process.step())
+            time.sleep(PAUSE_S)
+            process.step()  # warms what the others' turns have pushed out of caches
+            taken[name] += [process.step() for _ in range(STEPS_A_TURN)]
     least = statistics.median(taken["neuro, slots"])
     table = {}
     for name, process in running.items():
@@ -277,7 +281,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     rows = ROWS | QUICK
     parser.add_argument("--rows", nargs="+", choices=rows, default=list(ROWS))
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--repeats", type=int, default=5, help="turns of each contender")
     parser.add_argument("--serve", choices=CONTENDERS, help="be one contender (used by the script itself)")
     arguments = parser.parse_args()
     if arguments.serve:
