@@ -19,7 +19,9 @@ test-all: $(STAMP) lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 benchmarks: $(STAMP)
+	$(BIN)/neuro demo --out runs/picture && cp runs/picture/overview.png benchmarks/results/
 	$(BIN)/python benchmarks/training_step.py
+	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/digits.py
 	$(BIN)/python benchmarks/digits.py --chip dynapse2
 	$(BIN)/python benchmarks/digits.py --chip binary-core

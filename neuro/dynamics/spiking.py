@@ -14,8 +14,6 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from numba import types
-from numba.typed import List
 
 from neuro.dynamics import tile as t16
 from neuro.dynamics import words
@@ -27,7 +25,6 @@ from neuro.jit import in_parallel
 LEAKS = ("exponential", "linear", "linear_to_zero")
 ADAPTATIONS = ("none", "current", "threshold")
 KEPT_SHAPES = 12  # of arrays kept for later runs: those of training and of evaluation
-GRADIENT = types.Tuple((types.int64, types.Array(types.float32, 3, "C")))
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,20 +143,11 @@ class _Run(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, *grads):
-        sequence, first = ctx.sequence, ctx.sequence.network.first
-        low = [first[k] for k in (*ctx.z_of, *ctx.v_of)]
-        parts = [(at, g) for at, g in zip(low, grads, strict=True)]
-        sequence.backward(*(_given(p) for p in (parts[: len(ctx.z_of)], parts[len(ctx.z_of) :])))
+        sequence, number = ctx.sequence, len(ctx.z_of)
+        to_z = sequence.side_by_side(ctx.z_of, grads[:number])
+        to_v = sequence.side_by_side(ctx.v_of, grads[number:])
+        sequence.backward(*to_z, *to_v)
         return None, None, None, *sequence.weight_gradients(ctx.needs_input_grad[3:])
-
-
-def _given(parts: list[tuple[int, torch.Tensor | None]]) -> List:
-    """The gradients that there are, as a list that compiled code reads."""
-    given = List.empty_list(GRADIENT)
-    for low, grad in parts:
-        if grad is not None:
-            given.append((low, grad.contiguous().numpy()))
-    return given
 
 
 class _Sequence:
@@ -292,7 +280,16 @@ class _Sequence:
             words.unpack_spikes(self.bits[k, steps:, self.own :], told, k * LANES)
         return torch.cat([heard, torch.from_numpy(told)], 2)
 
-    def backward(self, of_z: List, of_v: List) -> None:
+    def side_by_side(self, populations: Sequence[int], grads: Sequence[torch.Tensor | None]):
+        """Join the gradients there are, [T, B, R], and say of each its first neuron, its place in R, and its size."""
+        given = [(self.network.first[k], g) for k, g in zip(populations, grads, strict=True) if g is not None]
+        sizes = [g.shape[2] for _, g in given]
+        at = [(first, sum(sizes[:i]), sizes[i]) for i, (first, _) in enumerate(given)]
+        joined = torch.cat([g for _, g in given], 2) if len(given) > 1 else given[0][1] if given else None
+        joined = torch.zeros(self.steps, self.batch, 0) if joined is None else joined.contiguous()
+        return joined.numpy(), np.array(at, np.int64).reshape(-1, 3)
+
+    def backward(self, to_z: np.ndarray, z_at: np.ndarray, to_v: np.ndarray, v_at: np.ndarray) -> None:
         """Find dL/dc of every current, neuron, step and sample: grad [tiles, T + D, C, N · 16]."""
         network, neurons = self.network, self.network.neurons
         currents = len(network.constants.decay_syn)
@@ -312,7 +309,7 @@ class _Sequence:
             (
                 *(self.choices, slope, begin, towards, worth, network.by_lane),
                 *(self.u[k], self.v[k], self.a[k], self.busy[k]),
-                *(of_z, of_v, k * LANES, self.grad[k]),
+                *(to_z, z_at, to_v, v_at, k * LANES, self.grad[k]),
             )
             for k in range(self.tiles)
         ]

@@ -152,12 +152,13 @@ def _count_spikes(a, decay, fired):
 
 
 @compiled
-def backward_tile(choices, slope, start, offset, weight, constants, u, v, a, busy, to_z, to_v, first, grad):
+def backward_tile(choices, slope, start, offset, weight, constants, u, v, a, busy, to_z, z_at, to_v, v_at, first, grad):
     """Fill grad [T + D, C, N · 16] with dL/dc, D the longest delay; its last D steps are zeros and stay so.
 
     start [N + 1], offset and weight: where the spikes of each neuron go, offset = (delay · C + current) · N + target.
-    to_z: for some populations the first neuron and the gradient of their spikes [T, B, n]; to_v likewise, of their
-    membranes; the tile's samples begin at `first`. slope: width and scale of the surrogate. v [1 + T, N · 16], from the
+    to_z [T, B, R]: the gradient of the spikes of some populations side by side, z_at [P, 3]: of each the first neuron, its
+    place in R, and its size; to_v and v_at likewise, of their membranes; the tile's samples begin at `first`. slope: width
+    and scale of the surrogate. v [1 + T, N · 16], from the
     state before the first step on, is read where the leak is linear to zero.
     """
     steps, width = u.shape
@@ -174,10 +175,8 @@ def backward_tile(choices, slope, start, offset, weight, constants, u, v, a, bus
         _pseudo_derivative(psi, distance, choices[SHAPE], slope[0], slope[1])
         _scale_slope(psi, constants[THETA])
         of_z[:] = 0
-        for low, values in to_z:
-            _gather(of_z, low, values, t, first)
-        for low, values in to_v:
-            _gather(of_v, low, values, t, first)
+        _gather(of_z, to_z, z_at, t, first)
+        _gather(of_v, to_v, v_at, t, first)
         for n in range(neurons):
             weighted_sum(of_z, n * LANES, flat, t * currents * neurons, offset, weight, start[n], start[n + 1])
         if choices[ADAPTATION]:
@@ -252,21 +251,23 @@ def _scale_slope(psi, theta):
 
 
 @compiled
-def _gather(out, low, values, t, first):
-    """Add values [T, B, n] of neurons from `low` on to a tile, whose samples begin at `first`."""
-    _, batch, neurons = values.shape
+def _gather(out, values, places, t, first):
+    """Add values [T, B, R] of some populations to a tile, whose samples begin at `first`; places as above."""
+    _, batch, width = values.shape
     lanes, flat = min(LANES, batch - first), values.reshape(-1)
-    whole = neurons // LANES * LANES if lanes == LANES else 0
     block = np.empty(LANES * LANES, np.float32)
-    for k in range(0, whole, LANES):
-        transposed(block, 0, LANES, flat, (t * batch + first) * neurons + k, neurons)
-        at = (low + k) * LANES
-        for j in range(LANES * LANES):
-            out[at + j] += block[j]
-    for lane in range(lanes):
-        row = values[t, first + lane]
-        for k in range(whole, neurons):
-            out[(low + k) * LANES + lane] += row[k]
+    for p in range(len(places)):
+        low, begin, neurons = places[p]
+        whole = neurons // LANES * LANES if lanes == LANES else 0
+        for k in range(0, whole, LANES):
+            transposed(block, 0, LANES, flat, (t * batch + first) * width + begin + k, width)
+            at = (low + k) * LANES
+            for j in range(LANES * LANES):
+                out[at + j] += block[j]
+        for lane in range(lanes):
+            row = values[t, first + lane]
+            for k in range(whole, neurons):
+                out[(low + k) * LANES + lane] += row[begin + k]
 
 
 @compiled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from neuro.evaluation import NOISE_SEED, usage
 from neuro.runs import Run
 from neuro.runs.picture import BLUE, GREEN, GREY, ORANGE, figure, save
 
-SHOWN = 120
+SHOWN, SHOWN_CORES = 120, 64
 
 
 def plot_overview(run: Run, path: str | Path) -> None:
@@ -52,27 +53,33 @@ def _weights(ax, run: Run) -> None:
         values, counts = np.unique(w, return_counts=True)
         ax.vlines(values, 0.5, counts, color=color, linewidth=2, alpha=0.8, label=name)
     ax.set(xlabel="weight (thresholds)", ylabel="connections", yscale="log", title="weights the chip holds")
-    ax.legend(frameon=False)
+    ax.set_ylim(top=10 * ax.get_ylim()[1])  # room for the legend
+    ax.legend(frameon=False, loc="upper center", ncols=3)
 
 
 def _cores(ax, run: Run) -> None:
-    plan, per_chip = run.network.plan, run.chip.cores.per_chip
-    total = run.chip.chips * per_chip
-    across = min(total, max(per_chip, 8))
+    plan, chip = run.network.plan, run.chip
+    per_chip, across = chip.cores.per_chip, chip.board.columns
+    side = math.ceil(math.sqrt(per_chip))
     labels = {core: [] for core in plan.cores}
     for name, places in plan.locations.items():
         for core, n in zip(*np.unique(places[:, :2], axis=0, return_counts=True), strict=True):
             labels[tuple(map(int, core))].append(f"{name}\n{n}")
-    shown = min(total, 64)
-    for number in range(shown):
-        core = divmod(number, per_chip)
-        x, y = number % across, -(number // across)
-        used = core in labels
-        ax.add_patch(_square(x, y, BLUE if used else "#eeeeee"))
-        if used:
-            ax.text(x + 0.45, y + 0.45, "\n".join(labels[core]), ha="center", va="center", color="white", fontsize=7)
-    ax.set(xlim=(-0.2, across), ylim=(-(shown - 1) // across - 0.2, 1.1), aspect="equal")
-    ax.set_title(f"{len(plan.cores)} of {total} cores")
+    chips = max(1, min(chip.chips, SHOWN_CORES // per_chip))
+    for number in range(chips):
+        left, top = (number % across) * (side + 0.6), -(number // across) * (side + 0.9)
+        for core in range(min(per_chip, SHOWN_CORES)):
+            x, y, used = left + core % side, top - core // side, (number, core) in labels
+            ax.add_patch(_square(x, y, BLUE if used else "#eeeeee"))
+            if used:
+                words = "\n".join(labels[number, core])
+                ax.text(x + 0.45, y + 0.45, words, ha="center", va="center", color="white", fontsize=7)
+        if chip.chips > 1:
+            ax.text(left, top + 1.0, f"chip {number}", fontsize=8, color=GREY, va="bottom")
+    rows = math.ceil(chips / across)
+    bottom = -(rows - 1) * (side + 0.9) - math.ceil(min(per_chip, SHOWN_CORES) / side) + 0.9
+    ax.set(xlim=(-0.2, min(chips, across) * (side + 0.6)), ylim=(bottom, 1.6), aspect="equal")
+    ax.set_title(f"{len(plan.cores)} of {chip.chips * per_chip} cores")
     ax.axis("off")
 
 
