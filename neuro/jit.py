@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+
+HERE = Path(__file__).parent
 
 
 def compiled(function):
@@ -19,19 +23,33 @@ def estimated(function):
 
 
 def _kept(function, fastmath):
-    from numba import njit  # a fifth of a second: for those who compile something
+    from numba import config, njit  # a fifth of a second: for those who compile something
 
+    before = config.CACHE_DIR
+    config.CACHE_DIR = str(_folder(before))
     try:
         return njit(nogil=True, error_model="numpy", fastmath=fastmath, cache=True)(function)
     except RuntimeError:  # no folder to keep it in may be written: compile anew in each process
         return njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
+    finally:
+        config.CACHE_DIR = before
+
+
+@cache
+def _folder(chosen: str) -> Path:
+    """Where machine code is kept: a folder for this text of all loops, as they are compiled into one another."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path(os.path.expanduser("~")) / ".cache")
+    texts = [
+        path.read_bytes() for room in ("jit.py", "weights/*.py", "dynamics/*.py") for path in sorted(HERE.glob(room))
+    ]
+    return (Path(chosen) if chosen else home / "neuro") / hashlib.sha256(b"".join(texts)).hexdigest()[:16]
 
 
 def is_kept(function) -> bool:
     """Whether a function's machine code is on disk, or in this process, already."""
-    folder = Path(function.stats.cache_path or "")
-    module = Path(function.py_func.__code__.co_filename).stem
-    return bool(function.signatures) or any(folder.glob(f"{module}.{function.py_func.__name__}-*.nbi"))
+    folder = function.stats.cache_path
+    name = f"{Path(function.py_func.__code__.co_filename).stem}.{function.py_func.__name__}-*.nbi"
+    return bool(function.signatures) or (bool(folder) and any(Path(folder).glob(name)))
 
 
 def in_parallel(threads: int, function: Callable, jobs: Sequence[tuple]) -> None:
@@ -47,9 +65,14 @@ def in_parallel(threads: int, function: Callable, jobs: Sequence[tuple]) -> None
             function(*job)
 
     helpers = [_pool(threads - 1).submit(work) for _ in range(min(threads, len(jobs)) - 1)]
-    work()
-    for helper in helpers:
-        helper.result()
+    try:
+        work()
+    finally:
+        for _ in waiting:  # if this thread failed, no other begins a job: what they write to may be used again
+            pass
+        for helper in helpers:
+            if not helper.cancel():  # one that has not begun has nothing left to do
+                helper.result()
 
 
 @cache

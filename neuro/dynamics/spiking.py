@@ -24,7 +24,7 @@ from neuro.jit import in_parallel
 
 LEAKS = ("exponential", "linear", "linear_to_zero")
 ADAPTATIONS = ("none", "current", "threshold")
-KEPT_SHAPES = 12  # of arrays kept for later runs: those of training and of evaluation
+KEPT_SHAPES, KEPT_OF_A_SHAPE = 12, 4  # arrays kept for later runs: those of training and of evaluation
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,10 +126,15 @@ class _Buffers:
         return left.pop() if left else np.empty(shape, kind)
 
     def give(self, array: np.ndarray) -> None:
-        """Keep an array for the next run; those of other shapes go when they are more than a few."""
-        self.free.setdefault((array.shape, array.dtype), []).append(array)
+        """Keep an array for the next run: a few of a shape, and of few shapes, the last ones used."""
+        key = array.shape, array.dtype
+        kept = self.free.pop(key, [])
+        self.free[key] = [*kept, array][:KEPT_OF_A_SHAPE]
         while len(self.free) > KEPT_SHAPES:
             self.free.pop(next(iter(self.free)))
+
+    def __getstate__(self) -> dict:
+        return {"free": {}}  # copies of a network need none of them
 
 
 class _Run(torch.autograd.Function):

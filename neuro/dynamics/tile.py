@@ -25,8 +25,8 @@ def forward_tile(choices, own, bits, start, offset, weight, constants, resting, 
     """Step through bits [H + T, S], filling in those of the own neurons, T = what is left after the history.
 
     start [C · N + 1], offset and weight: the words of each neuron and current, offset = delay · S − source row.
-    state [2 + C, N · 16] and refractory [N · 16] are advanced. u [T, N · 16] or [1, …] where it need not be kept; v, a,
-    busy likewise, or of length 0.
+    state [2 + C, N · 16] and refractory [N · 16] are advanced. u, a and busy are [T, N · 16], or [1, N · 16] where they
+    need not be kept; v [T, N · 16], or of length 0.
     """
     width = constants.shape[1]
     neurons, currents = width // LANES, len(constants) - DECAY_SYN

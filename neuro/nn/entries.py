@@ -10,19 +10,21 @@ from collections.abc import Sequence
 
 import torch
 
-from neuro.errors import FitError
+from neuro.errors import DescriptionError, FitError
 from neuro.placement import Plan
 
-TURNS = 64  # tries to find a source that a neuron does not listen to yet
+TURNS = 16  # of drawing at random before the sources left are counted
 
 
 def number_of_entries(plan: Plan, name: str, reserve: int | None) -> int:
     """How many entries a neuron of a population gets: its slots and the reserve (default: as many again)."""
     weights, width = plan.chip.weights, plan.width(name)
-    if weights.slots is None or weights.kind == "float" or weights.sign == "source":
-        have = (
-            "float" if weights.kind == "float" else "no slots a neuron" if weights.slots is None else "signs by source"
-        )
+    if reserve is not None and (not isinstance(reserve, int) or reserve < 0):
+        raise DescriptionError(f"reserve is {reserve!r}, allowed: a whole number of entries from 0, or None")
+    if weights.slots is None or weights.kind == "float" or weights.sign in ("source", "row"):
+        have = "float weights" if weights.kind == "float" else "no slots a neuron"
+        if weights.slots is not None and weights.kind != "float":
+            have = f"signs by {weights.sign}, which entries without a word would change"
         raise FitError(
             f"storage slots needs a chip whose neurons have a memory of their own; {plan.chip.label} has {have}; use "
             "storage dense"
@@ -43,48 +45,49 @@ def draw_sources(plan: Plan, name: str, entries: int, generator: torch.Generator
 def redraw(
     memory, latent: torch.Tensor, moments: Sequence[torch.Tensor], plan: Plan, name: str, share: float, generator
 ) -> None:
-    """Give the `share` of a memory's empty entries with the smallest latents new sources, in place.
+    """Give the `share` of a memory's empty entries with the smallest latents new sources, in place; then project.
 
     Latent and moments start again at 0 there; everything stays sorted by source. moments: what an optimizer keeps in
-    the latent's shape.
+    the latent's shape. Drawn on the CPU: the same on every device.
     """
-    empty = (memory.code == memory.scheme.empty).flatten(2).all(2)
-    size = latent.detach().abs().flatten(2).amax(2).masked_fill(~empty, torch.inf)
-    rank = size.argsort(dim=1, stable=True).argsort(1)
+    empty = (memory.code == memory.scheme.empty).flatten(2).all(2).cpu()
+    size = latent.detach().abs().flatten(2).amax(2).cpu().masked_fill(~empty, torch.inf)
+    rank = size.argsort(dim=1, stable=True).argsort(dim=1)
     new = rank < (share * empty.sum(1, keepdim=True)).floor()
     itself, width = torch.from_numpy(plan.itself(name)), plan.width(name)
     if not new.any() or new.shape[1] >= width - bool(len(itself)):  # nothing empty, or nobody else to listen to
         return
-    drawn = torch.where(new, torch.randint(width, new.shape, generator=generator), memory.source)
+    drawn = torch.where(new, torch.randint(width, new.shape, generator=generator), memory.source.cpu())
     source, order = _made_distinct(drawn, new, itself, width, generator)
-    new = new.gather(1, order)
-    crowded = _unfit(source, itself).any(1, keepdim=True)  # hardly a source is left that such a neuron does not hear
-    source = torch.where(crowded, memory.source, source)
-    order = torch.where(crowded, torch.arange(new.shape[1]), order)
-    new &= ~crowded
+    new, order = new.gather(1, order).to(latent.device), order.to(latent.device)
     with torch.no_grad():
         for tensor in (latent, *moments):
             moved = tensor.gather(1, order[:, :, None, None].expand_as(tensor))
             tensor.copy_(moved.masked_fill_(new[:, :, None, None], 0.0))
-    memory.listen(source)
-
-
-def _unfit(source: torch.Tensor, itself: torch.Tensor) -> torch.Tensor:
-    """Mark entries, sorted, whose source the neuron has already, or is."""
-    unfit = torch.zeros_like(source, dtype=torch.bool)
-    unfit[:, 1:] = source[:, 1:] == source[:, :-1]
-    return unfit | (source == itself[:, None]) if len(itself) else unfit
+    memory.listen(source.to(latent.device))
 
 
 def _made_distinct(source: torch.Tensor, new: torch.Tensor, itself: torch.Tensor, width: int, generator):
-    """Sort sources and draw those of `new` again that a neuron has twice or may not hear; gives also where each was."""
+    """Sort sources, and draw those of `new` again that a neuron has twice or may not hear; gives also where each was."""
     order = torch.arange(source.shape[1]).repeat(len(source), 1)
-    for _ in range(TURNS):
+    for turn in range(TURNS + 1):
         # of equal sources the one that is kept comes first, so that the new one is drawn again
         key = (source * 2 + new).argsort(dim=1, stable=True)
         source, new, order = (x.gather(1, key) for x in (source, new, order))
-        unfit = _unfit(source, itself) & new
+        unfit = torch.zeros_like(new)
+        unfit[:, 1:] = source[:, 1:] == source[:, :-1]
+        unfit = (unfit | (source == itself[:, None]) if len(itself) else unfit) & new
         if not unfit.any():
             break
-        source[unfit] = torch.randint(width, (int(unfit.sum()),), generator=generator)
+        if turn < TURNS - 1:
+            source[unfit] = torch.randint(width, (int(unfit.sum()),), generator=generator)
+        else:  # few are left that a neuron does not hear yet: choose among them
+            for n in unfit.any(1).nonzero()[:, 0]:
+                free = torch.ones(width, dtype=torch.bool)
+                free[source[n, ~unfit[n]]] = False
+                if len(itself):
+                    free[itself[n]] = False
+                places = free.nonzero()[:, 0]
+                chosen = torch.randperm(len(places), generator=generator)[: int(unfit[n].sum())]
+                source[n, unfit[n]] = places[chosen]
     return source, order

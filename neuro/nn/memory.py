@@ -16,13 +16,22 @@ class SynapseMemory(nn.Module):
     """Hold the codes of one latent tensor and pass gradients straight through to it.
 
     scheme: what the memory can hold. allowed: bool mask of usable words, or None. cores: core of each row, for base
-    weights that belong to cores. usable [M, C, D] and source [n, E]: for slot storage, the words each column may use and
-    which column each entry listens to. A latent moved without projection is noticed by a checksum over its bits, which does
-    not see changes that keep the 64-bit sum of those bits (two equal and opposite moves of bit patterns, a swap).
+    weights that belong to cores. For slot storage: usable [M, C, D], the words each column may use; itself [n], the
+    column a neuron may not listen to, or [0]; source [n, E], which column each entry listens to. A latent moved without
+    projection is noticed by a checksum over its bits, which does not see changes that keep the 64-bit sum of those bits
+    (two equal and opposite moves of bit patterns, a swap).
     """
 
     def __init__(
-        self, scheme, allowed=None, limits=None, bases: BaseWeights | None = None, cores=None, usable=None, source=None
+        self,
+        scheme,
+        allowed=None,
+        limits=None,
+        bases: BaseWeights | None = None,
+        cores=None,
+        usable=None,
+        itself=None,
+        source=None,
     ):
         super().__init__()
         self.scheme = scheme
@@ -31,6 +40,7 @@ class SynapseMemory(nn.Module):
         self.register_buffer("limits", limits, persistent=False)
         self.register_buffer("cores", cores, persistent=False)
         self.register_buffer("usable", usable, persistent=False)
+        self.register_buffer("itself", itself, persistent=False)
         self.register_buffer("source", None)
         self.register_buffer("code", None)
         self.register_buffer("weight", None, persistent=False)
@@ -74,7 +84,11 @@ class SynapseMemory(nn.Module):
             return []
         good = (self.source >= 0) & (self.source < len(self.usable))
         good[:, 1:] &= self.source[:, 1:] > self.source[:, :-1]
-        return [f"neuron {int(n)}: sources are not ascending columns" for n in (~good.all(1)).nonzero()[:, 0]]
+        if len(self.itself):
+            good &= self.source != self.itself[:, None]
+        return [
+            f"neuron {int(n)}: its sources are not other columns, each once" for n in (~good.all(1)).nonzero()[:, 0]
+        ]
 
     def project(self, latent: torch.Tensor) -> None:
         """Set the code to the nearest point the chip can hold, and the weight to what it stands for."""
@@ -118,11 +132,13 @@ def codes_that_differ(have: dict[str, torch.Tensor], wanted: dict[str, torch.Ten
 class _StraightThrough(torch.autograd.Function):
     @staticmethod
     def forward(ctx, latent, base_latent, memory: SynapseMemory):
-        ctx.memory = memory
+        ctx.memory, ctx.source, ctx.allowed = memory, memory.source, memory.allowed
         return memory.weight.view_as(memory.weight)
 
     @staticmethod
     def backward(ctx, grad):
         memory = ctx.memory
+        if memory.source is not ctx.source:
+            raise FeasibilityError("entries got new sources after this forward pass; run forward again before backward")
         to_base = memory.base_gradient(grad) if ctx.needs_input_grad[1] else None
-        return (grad if memory.allowed is None else grad * memory.allowed), to_base, None
+        return (grad if ctx.allowed is None else grad * ctx.allowed), to_base, None

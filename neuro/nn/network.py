@@ -75,9 +75,8 @@ class Network(nn.Module):
         names = check_record(record, self.plan.spec)
         signals = check_input(x, self.plan.spec, self.plan.chip)
         first = next(iter(signals.values()))
-        if state is None:
-            state = self._zero_state(first.shape[1], first.device)
-        check_state(state, self._groups, first.shape[1])
+        silence = self._zero_state(first.shape[1], first.device)
+        state = silence if state is None else check_state(state, silence)
         weights = self._weights()
         read = {output.population for output in self.plan.spec.outputs.values()}
         with exact_products(first.device):
@@ -172,15 +171,20 @@ class Network(nn.Module):
     def load_state_dict(self, state: Mapping[str, torch.Tensor], strict: bool = True, assign: bool = False):
         """Load a network's tensors and project again; refuses codes that are not what the latents give."""
         before = {name: tensor.clone() for name, tensor in self.state_dict().items()}
-        result = self._take_state(state, strict, assign)
-        wrong = [p for memory in self.memories.values() for p in memory.wrong_sources()]
-        if not wrong:
+        try:
+            result = self._take_state(state, strict, assign)
+            for name, memory in self.memories.items():
+                for wrong in memory.wrong_sources():
+                    raise FeasibilityError(
+                        f"population {name}, {wrong}: this state was edited; load one `state_dict` gave"
+                    )
             self.project()
-            wrong = codes_that_differ(self.state_dict(), state)
-        if wrong:
-            self._take_state(before, True, False)
+            for wrong in codes_that_differ(self.state_dict(), state):
+                raise FeasibilityError(f"{wrong} {NOT_ITS_CODE}")
+        except Exception:
+            self._take_state(before, True, True)
             self.project()
-            raise FeasibilityError(f"{wrong[0]} {NOT_ITS_CODE}")
+            raise
         return result
 
     def _take_state(self, state: Mapping[str, torch.Tensor], strict: bool, assign: bool):
@@ -217,6 +221,7 @@ def _memory(plan: Plan, name: str, bases, source: torch.Tensor | None) -> Synaps
         bases,
         torch.from_numpy(plan.core_index(name)),
         torch.from_numpy(plan.usable(name)),
+        torch.from_numpy(plan.itself(name)),
         source,
     )
 

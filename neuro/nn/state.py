@@ -30,13 +30,20 @@ class Record(NamedTuple):
         return f"Record(state, spikes={spikes}, v={v})"
 
 
-def check_state(state: NetworkState, groups: tuple[tuple[str, ...], ...], batch: int) -> None:
-    """Raise DataError for a state of another network or of another number of samples."""
-    if not isinstance(state, NetworkState) or set(state.neurons) != set(groups):
-        raise DataError("state is of another network; pass on the `record.state` this network gave")
-    have = next(iter(state.neurons.values())).v.shape[0]
-    if have != batch:
-        raise DataError(f"state holds {have} samples, the input {batch}; pass on the state of the same samples")
+def check_state(state: NetworkState, like: NetworkState) -> NetworkState:
+    """Give a state to go on from, without gradient; DataError for one of another network or number of samples."""
+    other = "state is of another network; pass on the `record.state` this network gave"
+    if not isinstance(state, NetworkState) or set(state.neurons) != set(like.neurons):
+        raise DataError(other)
+    have, allowed = (next(iter(s.neurons.values())).v.shape[0] for s in (state, like))
+    if have != allowed:
+        raise DataError(f"state holds {have} samples, the input {allowed}; pass on the state of the same samples")
+    pairs = [(state.history.get(name), tensor) for name, tensor in like.history.items()]
+    pairs += [pair for g, s in like.neurons.items() for pair in zip(state.neurons[g], s, strict=True)]
+    if any(a is None or a.shape != b.shape or a.dtype != b.dtype for a, b in pairs):
+        raise DataError(other)
+    neurons = {group: State(*(tensor.detach() for tensor in s)) for group, s in state.neurons.items()}
+    return NetworkState(neurons, {name: state.history[name].detach() for name in like.history}, state.traces)
 
 
 def delayed(signal: torch.Tensor, history: torch.Tensor, delay: int) -> torch.Tensor:

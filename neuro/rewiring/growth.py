@@ -26,6 +26,8 @@ class Redraw:
     def __post_init__(self) -> None:
         if not isinstance(self.every, int) or self.every < 1:
             raise NeuroError(f"every is {self.every!r}, allowed: a whole number of steps from 1")
+        if not isinstance(self.seed, int) or self.seed < 0:
+            raise NeuroError(f"seed is {self.seed!r}, allowed: a whole number from 0")
         if not 0 <= self.share <= 1:
             raise NeuroError(f"share is {self.share!r}, allowed: 0 to 1")
 

@@ -55,6 +55,8 @@ class QRewiring(torch.optim.Optimizer):
         self.optimizer, self.network = optimizer, network
         if growth is not None and not isinstance(growth, Redraw):
             raise NeuroError(f"growth is {growth!r}, allowed: None or a neuro.rewiring.Redraw")
+        if growth is not None and any(memory.source is None for _, _, memory in network.synapses()):
+            raise NeuroError("growth needs entries that can be drawn anew: build the network with storage slots")
         self.latent, self.base_every, self.growth, self.steps = latent, base_every, growth, 0
 
     def step(self, closure: Callable[[], torch.Tensor] | None = None):
@@ -169,7 +171,9 @@ class QRewiring(torch.optim.Optimizer):
         return self.optimizer.register_step_post_hook(hook)
 
     def __repr__(self) -> str:
-        return f"QRewiring({self.optimizer!r}, latent={self.latent!r}, base_every={self.base_every})"
+        return (
+            f"QRewiring({self.optimizer!r}, latent={self.latent!r}, base_every={self.base_every}, growth={self.growth})"
+        )
 
 
 def _base_latent(network) -> torch.nn.Parameter | None:

@@ -157,8 +157,8 @@ class _Trainer:
         return self.run
 
     def _compile(self) -> None:
-        """Run one step of silence forward and back, so that the first epoch's time is its own."""
-        silence = {name: torch.zeros(1, 1, size) for name, size in self.task.inputs.items()}
+        """Run a little silence forward and back, a full tile and a part of one: the first epoch's time is its own."""
+        silence = {name: torch.zeros(2, 17, size) for name, size in self.task.inputs.items()}
         outputs, _ = self.network(silence)
         outputs.sum().backward()
         self.network.zero_grad()

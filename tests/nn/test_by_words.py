@@ -1,6 +1,8 @@
 """The compiled loops over words give the bits of the reference in tensors, and its gradients, whatever the neuron."""
 
+import copy
 import itertools
+import os
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import torch
 from random_networks import CHIPS, random_events, random_network
 
 from neuro.dynamics.surrogate import SHAPES
+from neuro.errors import DataError
 from neuro.nn.propagate import run_groups
 from neuro.nn.state import NetworkState
 from neuro.task import Surrogate
@@ -166,3 +169,51 @@ def test_a_gradient_for_the_input_goes_by_tensors(make, events):
 def test_float_twins_go_by_tensors(make, events):
     network = make("generic", ("weights.kind=float",))
     assert not network._goes_by_words(events(network), network._weights())
+
+
+def test_states_of_other_networks_are_refused(make, events):
+    network = make("dynapse2", delay_lines=(0, 9))
+    x = events(network, batch=20)
+    _, record = make("dynapse2", delay_lines=(0,))(x)
+    with pytest.raises(DataError, match="another network"):
+        network(x, state=record.state)
+    _, good = network(x)
+    other_size = make("dynapse2", delay_lines=(0, 9), populations={"hidden": {"size": 7}, "out": {"size": 4}})
+    with pytest.raises(DataError, match="another network"):
+        other_size(x, state=good.state)
+    with pytest.raises(DataError, match="20 samples"):
+        network(events(network, batch=3), state=good.state)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of forking beside threads: that it works is what is tested
+def test_a_forked_child_goes_on(make, events):
+    network = make("generic", populations={"hidden": {"size": 40}, "out": {"size": 4}})
+    x, before = events(network, batch=64), torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with torch.no_grad():
+            expected = network(x)[0]
+            child = os.fork()
+            if child == 0:
+                os._exit(0 if torch.equal(network(x)[0], expected) else 1)
+        assert os.waitpid(child, 0)[1] == 0
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_copy_carries_no_buffers(make, events):
+    network = make("generic")
+    x = events(network, steps=40, batch=64)
+    network(x)[0].sum().backward()
+    twin = copy.deepcopy(network)
+    assert not twin._words.spiking.buffers.free
+    assert torch.equal(twin(x)[0], network(x)[0])
+
+
+def test_a_load_that_fails_leaves_the_network_as_it_was(make, events):
+    network, other = make("generic"), make("generic", populations={"hidden": {"size": 6}, "out": {"size": 5}})
+    before = {k: v.clone() for k, v in network.state_dict().items()}
+    with pytest.raises(RuntimeError):
+        network.load_state_dict(other.state_dict())
+    assert all(torch.equal(before[k], v) for k, v in network.state_dict().items())
+    network(events(network))

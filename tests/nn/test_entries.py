@@ -8,6 +8,7 @@ from test_by_words import gradients, same_forward, same_gradients
 import neuro
 from neuro.errors import FeasibilityError, FitError, NeuroError
 from neuro.rewiring import QRewiring, Redraw
+from neuro.task import NetworkSpec
 
 POPULATIONS = {"hidden": {"size": 30}, "out": {"size": 4}}
 
@@ -151,12 +152,61 @@ def test_given_latents_keep_the_largest(make):
     assert network.latents["hidden"][0].flatten().tolist() == [-4.0, -3.0, 3.0, 4.0]
 
 
+@pytest.mark.parametrize("reserve", range(118, 128))
+def test_hardly_a_source_left(reserve):
+    """Entries for nearly everyone a neuron could hear: still each source once, and never the neuron itself."""
+    spec = NetworkSpec.model_validate(
+        {
+            "dt_s": 1e-3,
+            "inputs": {"x": 64},
+            "populations": {"hidden": {"size": 70, "decay_mem": 0.75, "decay_syn": 0.5}},
+            "projections": ({"from": "x", "to": "hidden"}, {"from": "hidden", "to": "hidden"}),
+            "outputs": {"y": {"population": "hidden"}},
+        }
+    )
+    plan = neuro.place(spec, neuro.load_chip("generic", ["slots=6"]))
+    network = neuro.Network(plan, storage="slots", reserve=reserve)
+    for draw in range(4):
+        check_sources(network)
+        assert network.violations() == []
+        network.redraw(1.0, torch.Generator().manual_seed(draw), lambda _: [])
+
+
+def test_a_neuron_that_hears_itself_is_found(make):
+    network = neuro.Network(make("generic", ("slots=2",)).plan, storage="slots", reserve=0)
+    memory = network.memories["hidden"]
+    row = memory.source[3].clone()
+    memory.source[3] = torch.tensor([0, int(network.plan.itself("hidden")[3])])
+    assert "neuron 3: its sources" in network.violations()[0]
+    memory.source[3] = row
+    assert network.violations() == []
+
+
+def test_backward_after_a_redraw_is_refused(make, events):
+    network = neuro.Network(make("generic", ("slots=2",), inputs={"x": 30}).plan, storage="slots", reserve=2)
+    y, _ = network({"x": torch.ones(4, 2, 30)})
+    network.redraw(1.0, torch.Generator().manual_seed(0), lambda _: [])
+    with pytest.raises(FeasibilityError, match="new sources"):
+        y.sum().backward()
+
+
 def test_refusals(make):
     network = make("generic")
     with pytest.raises(FeasibilityError, match="storage slots"):
         network.redraw(0.5, torch.Generator(), lambda _: [])
-    with pytest.raises(FitError, match="signs by source|no slots"):
+    with pytest.raises(FitError, match="no slots"):
         neuro.Network(make("binary-core").plan, storage="slots")
+    for sign in ("source", "row"):
+        with pytest.raises(FitError, match=f"signs by {sign}"):
+            chip = ("weights.slots=4", f"weights.sign={sign}")
+            neuro.Network(make("binary-core", chip).plan, storage="slots")
+    for reserve in (-1, 1.5):
+        with pytest.raises(NeuroError, match="reserve"):
+            neuro.Network(network.plan, storage="slots", reserve=reserve)
+    with pytest.raises(NeuroError, match="seed"):
+        Redraw(seed="x")
+    with pytest.raises(NeuroError, match="storage slots"):
+        QRewiring(torch.optim.Adam(network.parameters()), network, growth=Redraw())
     with pytest.raises(NeuroError, match="dense, slots"):
         neuro.Network(network.plan, storage="sparse")
     with pytest.raises(NeuroError, match="share"):
@@ -173,6 +223,6 @@ def test_a_state_with_sources_that_are_no_columns_is_refused(make):
     for wrong in (99, -1, int(state["memories.hidden.source"][0, 0])):
         edited = {k: v.clone() for k, v in state.items()}
         edited["memories.hidden.source"][0, 1] = wrong
-        with pytest.raises(FeasibilityError, match="neuron 0: sources"):
+        with pytest.raises(FeasibilityError, match="neuron 0: its sources"):
             network.load_state_dict(edited)
         assert all(torch.equal(network.state_dict()[k], v) for k, v in state.items())
