@@ -19,11 +19,18 @@ from neuro.dynamics import tile as t16
 from neuro.dynamics import words
 from neuro.dynamics.lanes import LANES
 from neuro.dynamics.model import Constants, NeuronModel, State
-from neuro.dynamics.surrogate import SHAPES, PseudoDerivative
+from neuro.dynamics.surrogate import PseudoDerivative
 from neuro.jit import in_parallel
 
-LEAKS = ("exponential", "linear", "linear_to_zero")
-ADAPTATIONS = ("none", "current", "threshold")
+LEAKS = {"exponential": t16.EXPONENTIAL, "linear": t16.LINEAR, "linear_to_zero": t16.LINEAR_TO_ZERO}
+ADAPTATIONS = {"none": t16.NO_ADAPTATION, "current": t16.CURRENT, "threshold": t16.THRESHOLD}
+SHAPES = {
+    "fast_sigmoid": t16.FAST_SIGMOID,
+    "triangle": t16.TRIANGLE,
+    "arctan": t16.ARCTAN,
+    "sigmoid": t16.SIGMOID,
+    "boxcar": t16.BOXCAR,
+}
 KEPT_SHAPES, KEPT_OF_A_SHAPE = 12, 4  # arrays kept for later runs: those of training and of evaluation
 
 
@@ -97,22 +104,19 @@ class Spiking:
     def choices(self, rests: bool, history: int) -> np.ndarray:
         """The five choices, and what may be left out, as numbers in the order of `neuro.dynamics.tile`."""
         model, k = self.model, self.constants
-        adapts = bool((k.beta != 0).any())
-        return np.array(
-            [
-                LEAKS.index(model.leak),
-                model.reset == "to_value",
-                model.refractory == "hold",
-                model.floor,
-                ADAPTATIONS.index(model.adaptation) if adapts else t16.NO_ADAPTATION,
-                bool((k.bias != 0).any()),
-                rests or bool((k.refractory_steps > 0).any()),
-                self.detach_reset,
-                list(SHAPES).index(self.pseudo.name),
-                history,
-            ],
-            dtype=np.int64,
-        )
+        chosen = {
+            t16.KIND_OF_LEAK: LEAKS[model.leak],
+            t16.TO_VALUE: model.reset == "to_value",
+            t16.HOLDS: model.refractory == "hold",
+            t16.HAS_FLOOR: model.floor,
+            t16.ADAPTATION: ADAPTATIONS[model.adaptation] if bool((k.beta != 0).any()) else t16.NO_ADAPTATION,
+            t16.BIASED: bool((k.bias != 0).any()),
+            t16.RESTS: rests or bool((k.refractory_steps > 0).any()),
+            t16.DETACHED: self.detach_reset,
+            t16.SHAPE: SHAPES[self.pseudo.name],
+            t16.HISTORY: history,
+        }
+        return np.array([chosen[place] for place in range(len(chosen))], np.int64)
 
 
 class _Buffers:

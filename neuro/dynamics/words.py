@@ -29,11 +29,16 @@ def count_words(weight, source, inputs, planes, count):
 
 
 @compiled
+def row_of(who, plane, inputs, planes):
+    """The row of a source: an input channel has one for each bit its numbers may have, all channels' first bits first."""
+    return who + plane * inputs if who < inputs else who + inputs * (planes - 1)
+
+
+@compiled
 def list_words(weight, source, inputs, planes, route, lines, rows, at, row, offset, value):
     """List words by neuron and current, in places at [C, n] and after: source row, delay · rows − row, and value.
 
-    An input channel has a row for each bit its numbers of events may have, `inputs` rows apart, and its word is doubled
-    from one to the next; then come the neurons' rows. route: the delay of each source, lines [D]: what a line adds.
+    An input's word is doubled from one plane to the next. route: the delay of each source, lines [D]: what a line adds.
     """
     neurons, columns, currents, _ = weight.shape
     for n in range(neurons):
@@ -45,9 +50,8 @@ def list_words(weight, source, inputs, planes, route, lines, rows, at, row, offs
                     word = weight[n, column, c, line]
                     if word != 0:
                         who = heard[column]
-                        first = who if who < inputs else who + inputs * (planes - 1)
                         for plane in range(planes if who < inputs else 1):
-                            row[e] = first + plane * inputs
+                            row[e] = row_of(who, plane, inputs, planes)
                             offset[e] = (route[who] + lines[line]) * rows - row[e]
                             value[e] = word * np.float32(1 << plane)
                             e += 1
@@ -196,7 +200,7 @@ def word_gradients(grad, current, low, source, inputs, planes, route, lines, his
             for line in range(len(lines)):
                 shift = (route[who] + lines[line] - history - begun) * lanes
                 for plane in range(planes if who < inputs else 1):
-                    row = who + plane * inputs if who < inputs else who + inputs * (planes - 1)
+                    row = row_of(who, plane, inputs, planes)
                     events = place[begin[row] : begin[row + 1]]
                     first = np.searchsorted(events, -shift)
                     last = np.searchsorted(events, (ended - begun) * lanes - shift)
@@ -231,7 +235,7 @@ def entry_gradients(grad, current, first, low, high, source, inputs, planes, rou
                 for line in range(len(lines)):
                     shift, total = (route[who] + lines[line] - history) * lanes, np.float32(0)
                     for plane in range(planes if who < inputs else 1):
-                        row = who + plane * inputs if who < inputs else who + inputs * (planes - 1)
+                        row = row_of(who, plane, inputs, planes)
                         start, end = begin[row], begin[row + 1]
                         if shift < 0:
                             start += np.searchsorted(place[start:end], -shift)
