@@ -13,23 +13,11 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import tempfile
-from pathlib import Path
 
+from digits_run import validation_accuracy
 from machine import circumstances, save
 
-import neuro
-from neuro.training.progress import progress_for
-
 SLOTS = (4, 8, 16, 64)
-
-
-def validation_accuracy(rule: str, slots: int, seed: int) -> float:
-    task = neuro.load_task("digits", [f"training.latent={rule}"])
-    chip = neuro.load_chip("dynapse1", [f"slots={slots}"])
-    with tempfile.TemporaryDirectory() as folder:
-        run = neuro.train(task, chip, Path(folder) / "run", seed=seed, progress=progress_for("quiet"))
-        return run.facts["validation_accuracy"]
 
 
 def main() -> None:
@@ -38,7 +26,10 @@ def main() -> None:
     seeds = parser.parse_args().seeds
     facts, rows = circumstances(), []
     for slots in SLOTS:
-        found = {rule: [validation_accuracy(rule, slots, seed) for seed in seeds] for rule in ("free", "hull")}
+        found = {
+            rule: [validation_accuracy([f"training.latent={rule}"], slots, seed) for seed in seeds]
+            for rule in ("free", "hull")
+        }
         differences = [hull - free for free, hull in zip(found["free"], found["hull"], strict=True)]
         row = {
             "slots": slots,

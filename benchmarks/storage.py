@@ -11,13 +11,9 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import tempfile
-from pathlib import Path
 
+from digits_run import validation_accuracy
 from machine import circumstances, save
-
-import neuro
-from neuro.training.progress import progress_for
 
 
 def variants(slots: int) -> dict[str, list[str]]:
@@ -27,14 +23,6 @@ def variants(slots: int) -> dict[str, list[str]]:
     }
     still = {f"reserve {slots}, no growth": [*entries[f"reserve {slots}"], "training.growth_share=0"]}
     return {"dense": []} | entries | still
-
-
-def validation_accuracy(overrides: list[str], slots: int, seed: int) -> float:
-    task = neuro.load_task("digits", overrides)
-    chip = neuro.load_chip("dynapse1", [f"slots={slots}"])
-    with tempfile.TemporaryDirectory() as folder:
-        run = neuro.train(task, chip, Path(folder) / "run", seed=seed, progress=progress_for("quiet"))
-        return run.facts["validation_accuracy"]
 
 
 def main() -> None:
