@@ -20,6 +20,15 @@ FEW = 2.0**44  # sizes below it: the closed form for the number of words errs by
 
 
 @compiled
+def all_within(values, largest):
+    """Whether no value is farther from 0 than the largest allowed; NaN is."""
+    beyond = False
+    for k in range(len(values)):
+        beyond |= not abs(values[k]) <= largest
+    return not beyond
+
+
+@compiled
 def count_rows(kinds, most, latent, bases, budget, code, weight, allowed):
     """Fill code [N, M, K, D] and weight [N, M, C, D] (zeros) with the nearest counts of latent [N, M, C, D].
 

@@ -19,11 +19,18 @@ def finite(latent: torch.Tensor) -> torch.Tensor:
             f"latent has the shape {list(latent.shape)} and type {latent.dtype}, allowed: floats [N, M], [N, M, C] or "
             "[N, M, C, D]; give rows of target neurons by columns of sources"
         )
-    if latent.numel():
-        low, high = torch.aminmax(latent)
-        if not bool((low >= -LARGEST) & (high <= LARGEST)):
-            raise FeasibilityError(_not_finite(latent))
+    if not _within(latent):
+        raise FeasibilityError(_not_finite(latent))
     return latent
+
+
+def _within(latent: torch.Tensor) -> bool:
+    """Whether every entry is a number that float32 can hold."""
+    if is_compiled_for(latent) and latent.dtype in (torch.float32, torch.float64) and latent.is_contiguous():
+        from neuro.weights.compiled import all_within
+
+        return all_within(latent.numpy().reshape(-1), LARGEST)
+    return bool((latent.abs() <= LARGEST).all())
 
 
 def _not_finite(latent: torch.Tensor) -> str:
