@@ -38,7 +38,8 @@ def _list(chips):
     for chip in chips:
         w = chip.weights
         words = f"{w.slots} slots" if w.slots else "slots as axons"
-        size = f"{chip.chips} chip{'s' * (chip.chips > 1)} x {chip.cores.per_chip} cores x {chip.cores.neurons} neurons"
+        cores = f"{chip.cores.per_chip} core{'s' * (chip.cores.per_chip > 1)}"
+        size = f"{chip.chips} chip{'s' * (chip.chips > 1)} x {cores} x {chip.cores.neurons} neurons"
         yield f"{chip.name:14} {w.kind:8} {words:15} {size:38} {chip.title}"
     yield "\nnext: neuro chips NAME, or neuro train digits --chip NAME --out runs/a"
 

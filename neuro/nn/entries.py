@@ -21,10 +21,14 @@ def number_of_entries(plan: Plan, name: str, reserve: int | None) -> int:
     weights, width = plan.chip.weights, plan.width(name)
     if reserve is not None and (not isinstance(reserve, int) or reserve < 0):
         raise DescriptionError(f"reserve is {reserve!r}, allowed: a whole number of entries from 0, or None")
-    if weights.slots is None or weights.kind == "float" or weights.sign in ("source", "row"):
-        have = "float weights" if weights.kind == "float" else "no slots a neuron"
-        if weights.slots is not None and weights.kind != "float":
-            have = f"signs by {weights.sign}, which entries without a word would change"
+    have = None
+    if weights.kind == "float":
+        have = "float weights"
+    elif weights.slots is None:
+        have = "no slots a neuron"
+    elif weights.sign in ("source", "row"):
+        have = f"signs by {weights.sign}, which entries without a word would change"
+    if have:
         raise FitError(
             f"storage slots needs a chip whose neurons have a memory of their own; {plan.chip.label} has {have}; use "
             "storage dense"

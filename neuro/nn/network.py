@@ -52,7 +52,7 @@ class Network(nn.Module):
         self.latents = nn.ParameterDict()
         self.memories = nn.ModuleDict()
         for number, name in enumerate(plan.spec.populations):
-            entries = number_of_entries(plan, name, reserve) if _is_slots(storage) else None
+            entries = number_of_entries(plan, name, reserve) if _is_slots(storage, reserve) else None
             latent, source = first_latent(plan, name, latents, seed + number * 7919, entries)
             self.latents[name] = nn.Parameter(latent)
             self.memories[name] = _memory(plan, name, self.bases, source)
@@ -182,7 +182,7 @@ class Network(nn.Module):
             for wrong in codes_that_differ(self.state_dict(), state):
                 raise FeasibilityError(f"{wrong} {NOT_ITS_CODE}")
         except Exception:
-            self._take_state(before, True, True)
+            self._take_state(before, True, assign)  # into the same tensors: an optimizer may hold them
             self.project()
             raise
         return result
@@ -206,9 +206,11 @@ class Network(nn.Module):
             memory.project(latent)
 
 
-def _is_slots(storage: str) -> bool:
+def _is_slots(storage: str, reserve: int | None) -> bool:
     if storage not in ("dense", "slots"):
         raise DescriptionError(f"storage is {storage!r}, allowed: dense, slots")
+    if storage == "dense" and reserve is not None:
+        raise DescriptionError(f"reserve is {reserve} with storage dense, which has none; choose storage slots")
     return storage == "slots"
 
 

@@ -213,7 +213,9 @@ def test_a_copy_carries_no_buffers(make, events):
 def test_a_load_that_fails_leaves_the_network_as_it_was(make, events):
     network, other = make("generic"), make("generic", populations={"hidden": {"size": 6}, "out": {"size": 5}})
     before = {k: v.clone() for k, v in network.state_dict().items()}
+    held = list(network.parameters())
     with pytest.raises(RuntimeError):
         network.load_state_dict(other.state_dict())
+    assert all(a is b for a, b in zip(network.parameters(), held, strict=True))
     assert all(torch.equal(before[k], v) for k, v in network.state_dict().items())
     network(events(network))

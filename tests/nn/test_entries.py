@@ -203,6 +203,8 @@ def test_refusals(make):
     for reserve in (-1, 1.5):
         with pytest.raises(NeuroError, match="reserve"):
             neuro.Network(network.plan, storage="slots", reserve=reserve)
+    with pytest.raises(NeuroError, match="storage slots"):
+        neuro.Network(network.plan, reserve=3)
     with pytest.raises(NeuroError, match="seed"):
         Redraw(seed="x")
     with pytest.raises(NeuroError, match="storage slots"):
