@@ -1,0 +1,5 @@
+"""From a trained network to the tables that program its chip."""
+
+from neuro.emit.make import export
+
+__all__ = ["export"]
