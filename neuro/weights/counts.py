@@ -15,6 +15,7 @@ from neuro.errors import DescriptionError, FeasibilityError
 from neuro.jit import in_parallel
 from neuro.weights import violation
 from neuro.weights.ball import into_ball
+from neuro.weights.drawing import draw_counts
 from neuro.weights.latents import (
     aligned,
     as_floats,
@@ -108,9 +109,28 @@ class CountScheme:
         most, budget, kind = most_slots(self.slots), row_budget(self.slots, places), self._code_type
         entry, words = best_words(size.div_(base).flatten(1), base.square_().flatten(1), budget, most)
         number = torch.zeros(size.flatten(1).shape, dtype=kind, device=places.device)
-        number = number.scatter_(1, entry, words.to(kind)).view(places.shape)
+        return self._typed(number.scatter_(1, entry, words.to(kind)).view(places.shape), places)
+
+    def _typed(self, number: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        """Give the words of each place [N, M, C, D] to the type of its current and sign: [N, M, K, D]."""
         of_sign = {1: number * (places > 0), -1: number * (places < 0)}
         return torch.stack([of_sign[s][:, :, c] for s, c in zip(self.signs, self.currents, strict=True)], 2)
+
+    def draw(
+        self, latent: torch.Tensor, allowed: torch.Tensor | None = None, generator: torch.Generator | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return a random code that fits and is right on average, and its weight; no generator: with error feedback.
+
+        The mean is the nearest point of the hull, the real counts of which are rounded as `neuro.weights.drawing` says.
+        """
+        latent = self.hull(latent, allowed)
+        places = self._places(latent)
+        words = (places.abs() / self._of_a_word(places)).flatten(1)
+        budget = row_budget(self.slots, places)
+        number = draw_counts(words, (places < 0).flatten(1), budget, generator).view(places.shape)
+        code = self._typed(number.to(self._code_type), places)
+        code = code if latent.dim() == 4 else code[..., 0]
+        return code, self.decode(code)
 
     def decode(self, code: torch.Tensor) -> torch.Tensor:
         """Return the float32 weight [N, M], [N, M, C] or [N, M, C, D] of a code."""
@@ -161,6 +181,10 @@ class CountScheme:
         inside = into_ball(size.flatten(1), base.flatten(1), row_budget(self.slots, places), each=torch.inf)
         return inside.view(latent.shape).to(latent.dtype).copysign(latent.detach())
 
+    def unit(self, latent: torch.Tensor) -> torch.Tensor:
+        """Return what one word of each latent's sign is worth, float64 in its shape; inf where no type has the sign."""
+        return self._of_a_word(self._places(latent.detach())).view(latent.shape)
+
     @property
     def _current_count(self) -> int:
         return max(self.currents) + 1
@@ -182,6 +206,12 @@ class CountScheme:
         kind = {(sign, current): k for k, (sign, current) in enumerate(zip(self.signs, self.currents, strict=True))}
         table = [[kind.get((sign, current), -1) for current in range(self._current_count)] for sign in (1, -1)]
         return np.array(table)
+
+    def _of_a_word(self, places: torch.Tensor) -> torch.Tensor:
+        kinds = torch.tensor(self._kinds, device=places.device)
+        bases = base_rows("base_weights", self.base_weights, places)[:, kinds.clamp(min=0), None]
+        bases = bases.masked_fill((kinds < 0)[:, :, None], torch.inf)
+        return torch.where(places < 0, bases[:, None, 1], bases[:, None, 0])
 
     def _sizes(self, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return |w|, 0 where no type serves it, and its type's base, both [N, M, C, D] float64."""

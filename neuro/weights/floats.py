@@ -43,6 +43,12 @@ class FloatScheme:
         code = self.project(latent, allowed)
         return code, self.decode(code)
 
+    def draw(
+        self, latent: torch.Tensor, allowed: torch.Tensor | None = None, generator: torch.Generator | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what `hold` does: floats have nothing to round."""
+        return self.hold(latent, allowed)
+
     def decode(self, code: torch.Tensor) -> torch.Tensor:
         """Return the code as float32."""
         return code.to(torch.float32)
@@ -62,6 +68,10 @@ class FloatScheme:
     def initial_bases(self, latent: torch.Tensor) -> torch.Tensor:
         """Return the bases as they are: floats need none."""
         return self.bases
+
+    def unit(self, latent: torch.Tensor) -> torch.Tensor:
+        """Return ones, float64: floats have no words."""
+        return torch.ones_like(latent, dtype=torch.float64)
 
     def hull(self, latent: torch.Tensor, allowed: torch.Tensor | None = None) -> torch.Tensor:
         """Return the latent, zero where not allowed: floats have no bound."""

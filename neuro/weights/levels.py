@@ -14,6 +14,7 @@ import torch
 from neuro.errors import DescriptionError
 from neuro.weights import violation
 from neuro.weights.ball import into_ball
+from neuro.weights.drawing import draw_values
 from neuro.weights.latents import aligned, base_rows, finite, fold_sum, per_row, row_budget
 from neuro.weights.palette import Palette, gain, look_up
 from neuro.weights.parameters import base_tensor, median_or_one, most_slots, moved, slot_limit, typical_slots
@@ -93,6 +94,32 @@ class LevelScheme:
         code = self.project(latent, allowed)
         return code, self.decode(code)
 
+    def draw(
+        self, latent: torch.Tensor, allowed: torch.Tensor | None = None, generator: torch.Generator | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return a random code that fits and is right on average, and its weight; no generator: with error feedback.
+
+        The mean is the nearest point of the hull; `neuro.weights.drawing` says which words stand for it. Signs of rows
+        and sources are those of the nearest code: entries of the other sign are left out.
+        """
+        latent = self.hull(latent, allowed)
+        wanted, values = latent.to(torch.float64).flatten(1), self._values(latent)
+        size, negative = wanted.abs(), wanted < 0
+        up = Palette.of(values.masked_fill(values <= 0, torch.inf))
+        down = up
+        if self.sign == "free":
+            down = Palette.of((-values).masked_fill(values >= 0, torch.inf))
+        else:
+            value, _ = Palette.of(values).nearest(size)
+            gains = gain(value, size).clamp_(min=0)
+            size = size * (negative == self._minus_wins(gains, negative, latent))
+        budget = None if self.slots is None else row_budget(self.slots, latent)
+        index = draw_values(size, negative, (up, down), budget, generator)
+        if self.sign != "free":
+            index = index + len(self.levels) * (negative & (index >= 0))
+        code = index.view(latent.shape).to(torch.int16)
+        return code, self.decode(code)
+
     def decode(self, code: torch.Tensor) -> torch.Tensor:
         """Return the float32 weight of a code, in its shape."""
         return look_up(self._table(self._values(code)).to(torch.float32), code.flatten(1).long() + 1).view(code.shape)
@@ -156,12 +183,17 @@ class LevelScheme:
         size, allowed = latent.to(torch.float64).abs(), aligned(allowed, latent)
         if allowed is not None:
             size = size.masked_fill(~allowed, 0.0)
+        unit = self.unit(latent).flatten(1)
+        size = size.flatten(1).masked_fill(unit.isinf(), 0.0)
+        budget = None if self.slots is None else row_budget(self.slots, latent)
+        inside = into_ball(size, unit.masked_fill(unit.isinf(), 1.0), budget, each=1)
+        return inside.view(latent.shape).to(latent.dtype).copysign(latent)
+
+    def unit(self, latent: torch.Tensor) -> torch.Tensor:
+        """Return what one word of each latent's sign is worth at most, float64 in its shape; inf where none has it."""
         values = self._table(self._values(latent))
         unit = torch.where((latent < 0).flatten(1), -values.amin(1, keepdim=True), values.amax(1, keepdim=True))
-        size = size.flatten(1).masked_fill(unit == 0, 0.0)
-        budget = None if self.slots is None else row_budget(self.slots, latent)
-        inside = into_ball(size, unit.masked_fill(unit == 0, 1.0), budget, each=1)
-        return inside.view(latent.shape).to(latent.dtype).copysign(latent)
+        return unit.masked_fill(unit == 0, torch.inf).view(latent.shape)
 
     def _values(self, rows: torch.Tensor) -> torch.Tensor:
         """Return the value of every level, [1 or N, L] float64."""

@@ -13,6 +13,7 @@ from neuro.errors import DescriptionError
 from neuro.jit import in_parallel
 from neuro.weights import violation
 from neuro.weights.ball import into_ball
+from neuro.weights.drawing import draw_values
 from neuro.weights.latents import (
     aligned,
     as_floats,
@@ -71,8 +72,7 @@ class MaskScheme:
         latent, allowed = finite(latent), aligned(allowed, latent)
         wanted = (latent if allowed is None else latent.masked_fill(~allowed, 0.0)).flatten(1)
         palette, budget = Palette.of(self._sums(latent)[:, 1:]), row_budget(self.slots, latent)
-        kind = torch.int8 if self._bits < MOST_BITS else torch.int16
-        code = torch.zeros(wanted.shape, dtype=kind, device=latent.device)
+        code = torch.zeros(wanted.shape, dtype=self._code_type, device=latent.device)
         if is_compiled_for(latent):
             from neuro.weights.compiled import mask_rows  # numba is imported where a projection needs it
 
@@ -86,13 +86,28 @@ class MaskScheme:
         size = size.gather(1, entry)
         value, name = palette.nearest(size)
         taken = best_entries(size.masked_fill(gain(value, size) <= 0, 0.0), budget, most)
-        masks = ((name + 1) * taken).to(kind)
+        masks = ((name + 1) * taken).to(self._code_type)
         code.scatter_(1, entry, masks)
         return torch.where(wanted < 0, -code, code).view(latent.shape)
 
     def hold(self, latent: torch.Tensor, allowed: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the nearest code that fits and its weight."""
         code = self.project(latent, allowed)
+        return code, self.decode(code)
+
+    def draw(
+        self, latent: torch.Tensor, allowed: torch.Tensor | None = None, generator: torch.Generator | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return a random code that fits and is right on average, and its weight; no generator: with error feedback.
+
+        The mean is the nearest point of the hull; `neuro.weights.drawing` says which words stand for it.
+        """
+        latent = self.hull(latent, allowed)
+        wanted, palette = latent.to(torch.float64).flatten(1), Palette.of(self._sums(latent)[:, 1:])
+        negative = wanted < 0
+        names = draw_values(wanted.abs(), negative, (palette, palette), row_budget(self.slots, latent), generator)
+        masks = (names + 1).to(self._code_type)
+        code = torch.where(negative, -masks, masks).view(latent.shape)
         return code, self.decode(code)
 
     def decode(self, code: torch.Tensor) -> torch.Tensor:
@@ -145,6 +160,14 @@ class MaskScheme:
         unit = self._sums(latent)[:, -1:]
         inside = into_ball(size.flatten(1), unit, row_budget(self.slots, latent), each=1)
         return inside.view(latent.shape).to(latent.dtype).copysign(latent)
+
+    def unit(self, latent: torch.Tensor) -> torch.Tensor:
+        """Return what one word is worth at most, float64 in the latent's shape."""
+        return self._sums(latent)[:, -1:].expand_as(latent.flatten(1)).reshape(latent.shape)
+
+    @property
+    def _code_type(self) -> torch.dtype:
+        return torch.int8 if self._bits < MOST_BITS else torch.int16
 
     @property
     def _bits(self) -> int:
