@@ -98,7 +98,12 @@ class _RowMemory(SynapseMemory):
     def project(self, latent: torch.Tensor) -> None:
         super().project(latent.flatten(1))
         self.weight = self.weight.view(latent.shape)
+        if self.drawn_weight is not None:
+            self.drawn_weight = self.drawn_weight.view(latent.shape)
         self.stamp = checksum(latent)
 
     def hull(self, latent: torch.Tensor) -> torch.Tensor:
         return super().hull(latent.flatten(1)).view(latent.shape)
+
+    def unit(self, latent: torch.Tensor) -> torch.Tensor:
+        return super().unit(latent.flatten(1)).view(latent.shape)

@@ -17,7 +17,9 @@ class SynapseMemory(nn.Module):
 
     scheme: what the memory can hold. allowed: bool mask of usable words, or None. cores: core of each row, for base
     weights that belong to cores. For slot storage: usable [M, C, D], the words each column may use; itself [n], the
-    column a neuron may not listen to, or [0]; source [n, E], which column each entry listens to. A latent moved without
+    column a neuron may not listen to, or [0]; source [n, E], which column each entry listens to. rounding: None, or what
+    gives a second, drawn code (`neuro.rewiring`): training mode reads that one, evaluation and export the nearest; it
+    depends on the latent and turn, the step and number of this memory, alone. A latent moved without
     projection is noticed by a checksum over its bits, which does not see changes that keep the 64-bit sum of those bits
     (two equal and opposite moves of bit patterns, a swap).
     """
@@ -44,6 +46,9 @@ class SynapseMemory(nn.Module):
         self.register_buffer("source", None)
         self.register_buffer("code", None)
         self.register_buffer("weight", None, persistent=False)
+        self.register_buffer("drawn_code", None, persistent=False)
+        self.register_buffer("drawn_weight", None, persistent=False)
+        self.rounding, self.turn = None, (0, 0)
         self.stamp: int | None = None
         if source is not None:
             self.listen(source)
@@ -61,7 +66,7 @@ class SynapseMemory(nn.Module):
         return weight.new_zeros(shape).scatter(1, self.source[:, :, None, None].expand_as(weight), weight)
 
     def forward(self, latent: torch.Tensor) -> torch.Tensor:
-        """Give the weight the chip holds for this latent, float32 in the latent's shape."""
+        """Give the weight the chip holds for this latent, float32 in the latent's shape; the drawn one in training."""
         if self.moved(latent):
             raise FeasibilityError(UNPROJECTED)
         base_latent = self.bases[0].latent if self.bases[0] is not None else None
@@ -73,10 +78,16 @@ class SynapseMemory(nn.Module):
 
     def violations(self, latent: torch.Tensor) -> list[str]:
         """Every limit the code breaks, and whether latent, code and weight belong together."""
-        found = [str(v) for v in self.scheme.violations(self.code, self.allowed)] + self.wrong_sources()
-        if not found and not torch.equal(self.scheme.decode(self.code).view_as(self.weight), self.weight):
-            found.append("the code was changed without projection; call network.project()")
+        found = self._broken(self.code, self.weight) + self.wrong_sources()
+        if self.drawn_code is not None:
+            found += [f"drawn: {v}" for v in self._broken(self.drawn_code, self.drawn_weight)]
         return [*found, UNPROJECTED] if self.moved(latent) else found
+
+    def _broken(self, code: torch.Tensor, weight: torch.Tensor) -> list[str]:
+        found = [str(v) for v in self.scheme.violations(code, self.allowed)]
+        if not found and not torch.equal(self.scheme.decode(code).view_as(weight), weight):
+            return ["the code was changed without projection; call network.project()"]
+        return found
 
     def wrong_sources(self) -> list[str]:
         """Say which neurons' entries do not name columns, each once and in order."""
@@ -93,10 +104,30 @@ class SynapseMemory(nn.Module):
     def project(self, latent: torch.Tensor) -> None:
         """Set the code to the nearest point the chip can hold, and the weight to what it stands for."""
         with torch.no_grad():
-            flat = latent.detach()
-            wanted = flat if self.limits is None else torch.clamp(flat, self.limits[0], self.limits[1])
+            wanted = self.within_limits(latent.detach())
             self.code, self.weight = self.scheme.hold(wanted, self.allowed)
+            self.drawn_code = self.drawn_weight = None
+            if self.rounding is not None:
+                self.drawn_code, self.drawn_weight = self.rounding.draw(self.scheme, wanted, self.allowed, *self.turn)
             self.stamp = checksum(latent)
+
+    def within_limits(self, latent: torch.Tensor) -> torch.Tensor:
+        """Cut off signs that a current has no synapse type for."""
+        return latent if self.limits is None else torch.clamp(latent, self.limits[0], self.limits[1])
+
+    def unit(self, latent: torch.Tensor) -> torch.Tensor:
+        """What one word of each latent's sign is worth at most, float64; inf where there is none of that sign."""
+        return self.scheme.unit(latent)
+
+    def allowed_for(self, latent: torch.Tensor) -> torch.Tensor:
+        """Which places of a latent may be used: bool in its shape."""
+        mask = torch.ones_like(latent, dtype=torch.bool) if self.allowed is None else self.allowed
+        return mask.reshape(*mask.shape, *(1,) * (latent.dim() - mask.dim())).expand(latent.shape)
+
+    @property
+    def reads_drawn(self) -> bool:
+        """Whether the next forward pass reads the drawn code."""
+        return self.training and self.drawn_code is not None
 
     def hull(self, latent: torch.Tensor) -> torch.Tensor:
         """The nearest latent within the convex hull of what fits."""
@@ -108,11 +139,11 @@ class SynapseMemory(nn.Module):
         if bases is not None:
             self.scheme = self.scheme.with_bases(rows_of(bases.values(), self.cores))
 
-    def base_gradient(self, grad_weight: torch.Tensor) -> torch.Tensor:
+    def base_gradient(self, code: torch.Tensor, grad_weight: torch.Tensor) -> torch.Tensor:
         """Sum a weight's gradient into its core's base latents [cores, K]; a latent is the log of its value."""
         bases = self.bases[0]
         values = bases.values()
-        rows = self.scheme.base_gradient(self.code, grad_weight)
+        rows = self.scheme.base_gradient(code, grad_weight)
         total = torch.zeros_like(values).index_add_(0, self.cores, rows.to(values.dtype))
         return total * values
 
@@ -132,13 +163,16 @@ def codes_that_differ(have: dict[str, torch.Tensor], wanted: dict[str, torch.Ten
 class _StraightThrough(torch.autograd.Function):
     @staticmethod
     def forward(ctx, latent, base_latent, memory: SynapseMemory):
-        ctx.memory, ctx.source, ctx.allowed = memory, memory.source, memory.allowed
-        return memory.weight.view_as(memory.weight)
+        code, weight = memory.code, memory.weight
+        if memory.reads_drawn:
+            code, weight = memory.drawn_code, memory.drawn_weight
+        ctx.memory, ctx.source, ctx.allowed, ctx.code = memory, memory.source, memory.allowed, code
+        return weight.view_as(weight)
 
     @staticmethod
     def backward(ctx, grad):
         memory = ctx.memory
         if memory.source is not ctx.source:
             raise FeasibilityError("entries got new sources after this forward pass; run forward again before backward")
-        to_base = memory.base_gradient(grad) if ctx.needs_input_grad[1] else None
+        to_base = memory.base_gradient(ctx.code, grad) if ctx.needs_input_grad[1] else None
         return (grad if ctx.allowed is None else grad * ctx.allowed), to_base, None

@@ -1,6 +1,21 @@
-"""Q-rewiring: an optimizer whose every step ends inside what the chip can hold."""
+"""Q-rewiring: an optimizer whose every step ends inside what the chip can hold, and the small parts it can be made of."""
 
-from neuro.rewiring.growth import Redraw
+from neuro.rewiring.growth import AtLeast, Redraw, Refill
+from neuro.rewiring.noise import Langevin
 from neuro.rewiring.optimizer import QRewiring
+from neuro.rewiring.preset import published
+from neuro.rewiring.removal import RandomShares, ToConnectivity
+from neuro.rewiring.rounding import Nearest, Stochastic
 
-__all__ = ["QRewiring", "Redraw"]
+__all__ = [
+    "AtLeast",
+    "Langevin",
+    "Nearest",
+    "QRewiring",
+    "RandomShares",
+    "Redraw",
+    "Refill",
+    "Stochastic",
+    "ToConnectivity",
+    "published",
+]

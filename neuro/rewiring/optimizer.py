@@ -13,7 +13,10 @@ from collections.abc import Callable
 import torch
 
 from neuro.errors import FeasibilityError, NeuroError
-from neuro.rewiring.growth import Redraw
+from neuro.rewiring.growth import AtLeast, Redraw, Refill
+from neuro.rewiring.noise import Langevin
+from neuro.rewiring.removal import RandomShares, ToConnectivity, parts_of
+from neuro.rewiring.rounding import Nearest, Stochastic
 
 LATENT_RULES = ("free", "hull")
 PLAIN_BASE_SHARE = 0.1  # how far bases move in a group that has no learning rate of its own for them
@@ -26,7 +29,9 @@ class QRewiring(torch.optim.Optimizer):
     draws them back into the convex hull of what fits (for counts the L1 ball of radius slots), whose nearest code is empty
     where a neuron hears many more sources than it has words (measured: benchmarks/latent_rule.py). base_every: base weights
     move every so many steps, by that step's gradient; with plain `network.parameters()` at a tenth of the group's step.
-    growth: draw new sources for empty entries (storage "slots" only).
+    rounding: what training reads (evaluation and export read the nearest code). removal, growth, noise: None, a part, or a
+    tuple of parts, applied to the latents in this order before the projection: noise, removal, growth; `Redraw`, which
+    gives empty entries new sources, comes last and needs storage "slots". What they do follows from seed and step alone.
     Raises FeasibilityError on gradients or parameters that are not finite; the network stays that of the last good step.
     """
 
@@ -37,7 +42,10 @@ class QRewiring(torch.optim.Optimizer):
         *,
         latent: str = "free",
         base_every: int = 10,
-        growth: Redraw | None = None,
+        rounding: Nearest | Stochastic = Nearest(),  # noqa: B008 (frozen)
+        removal: ToConnectivity | RandomShares | tuple | None = None,
+        growth: Redraw | AtLeast | Refill | tuple | None = None,
+        noise: Langevin | None = None,
     ):
         if isinstance(optimizer, torch.optim.LBFGS):
             raise NeuroError("LBFGS evaluates its closure several times between projections; use Adam, AdamW or SGD")
@@ -53,11 +61,15 @@ class QRewiring(torch.optim.Optimizer):
                 "the optimizer holds none of this network's latents; make it of network.parameter_groups(lr)"
             )
         self.optimizer, self.network = optimizer, network
-        if growth is not None and not isinstance(growth, Redraw):
-            raise NeuroError(f"growth is {growth!r}, allowed: None or a neuro.rewiring.Redraw")
-        if growth is not None and any(memory.source is None for _, _, memory in network.synapses()):
+        self.latent, self.base_every, self.steps = latent, base_every, 0
+        self.noise = parts_of(Langevin, "noise", noise)
+        self.removal = parts_of((ToConnectivity, RandomShares), "removal", removal)
+        self.growth = parts_of((Redraw, AtLeast, Refill), "growth", growth)
+        self._redraws = [part for part in self.growth if isinstance(part, Redraw)]
+        if self._redraws and any(memory.source is None for _, _, memory in network.synapses()):
             raise NeuroError("growth needs entries that can be drawn anew: build the network with storage slots")
-        self.latent, self.base_every, self.growth, self.steps = latent, base_every, growth, 0
+        self.rounding = rounding
+        self._begin_rounding()
 
     def step(self, closure: Callable[[], torch.Tensor] | None = None):
         """Move the parameters and bring them back into what fits; a closure is evaluated once."""
@@ -69,15 +81,19 @@ class QRewiring(torch.optim.Optimizer):
         bases_due = (self.steps + 1) % self.base_every == 0
         before = [p.detach().clone() for p in self.network.parameters()]
         self._step_wrapped(bases_due)
+        self._stir()
         self._refuse_parameters(before)
+        self.steps += 1
         if bases_due:
             self.network.project_bases()
+        self._rewire()
         if self.latent == "hull":
             self._draw_back()
+        self._number_turns()
         self.network.project_codes()
-        self.steps += 1
-        if self.growth is not None and self.growth.due(self.steps):
-            self.network.redraw(self.growth.share, self.growth.generator(self.steps), self._moments)
+        for part in self._redraws:
+            if part.due(self.steps):
+                self.network.redraw(part.share, part.generator(self.steps), self._moments)
         return loss
 
     @torch.no_grad()
@@ -95,6 +111,45 @@ class QRewiring(torch.optim.Optimizer):
             bases.copy_(before)
         elif not any(len(group["params"]) == 1 and group["params"][0] is bases for group in self.param_groups):
             bases.copy_(before + PLAIN_BASE_SHARE * (bases - before))
+
+    @torch.no_grad()
+    def _stir(self) -> None:
+        """Let active latents wander, each at the learning rate of its group."""
+        if not self.noise:
+            return
+        rates = {id(p): float(group["lr"]) for group in self.param_groups for p in group["params"]}
+        for number, (_, latent, memory) in enumerate(self.network.synapses()):
+            for part in self.noise:
+                part.apply(latent, memory, rates.get(id(latent), 0.0), self.steps, number)
+
+    @torch.no_grad()
+    def _rewire(self) -> None:
+        """Remove, then grow."""
+        parts = [part for part in (*self.removal, *self.growth) if not isinstance(part, Redraw)]
+        for number, (_, latent, memory) in enumerate(self.network.synapses() if parts else ()):
+            for part in parts:
+                part.apply(latent, memory, self.steps, number)
+
+    def _begin_rounding(self) -> None:
+        """Hand the rounding to every memory, and draw the first codes where it draws."""
+        if not isinstance(self.rounding, Nearest | Stochastic):
+            raise NeuroError(f"rounding is {self.rounding!r}, allowed: Nearest() or Stochastic(seed)")
+        drawing = None if isinstance(self.rounding, Nearest) else self.rounding
+        memories = [memory for _, _, memory in self.network.synapses()]
+        for memory in memories if drawing else ():
+            if not hasattr(memory.scheme, "draw"):
+                raise NeuroError(f"{type(memory.scheme).__name__} has no codes to draw: use rounding Nearest()")
+        changed = any(memory.rounding != drawing for memory in memories)
+        for memory in memories:
+            memory.rounding = drawing
+        self._number_turns()
+        if changed:
+            self.network.project_codes()
+
+    def _number_turns(self) -> None:
+        """Tell every memory which draw is next."""
+        for number, (_, _, memory) in enumerate(self.network.synapses()):
+            memory.turn = (self.steps, number)
 
     @torch.no_grad()
     def _draw_back(self) -> None:
@@ -163,6 +218,9 @@ class QRewiring(torch.optim.Optimizer):
         """Take over a state made by `state_dict`."""
         self.optimizer.load_state_dict(state_dict["optimizer"])
         self.steps = state_dict["steps"]
+        self._number_turns()
+        if not isinstance(self.rounding, Nearest):
+            self.network.project_codes()
 
     def register_step_pre_hook(self, hook):
         return self.optimizer.register_step_pre_hook(hook)
@@ -172,7 +230,8 @@ class QRewiring(torch.optim.Optimizer):
 
     def __repr__(self) -> str:
         return (
-            f"QRewiring({self.optimizer!r}, latent={self.latent!r}, base_every={self.base_every}, growth={self.growth})"
+            f"QRewiring({self.optimizer!r}, latent={self.latent!r}, base_every={self.base_every}, "
+            f"rounding={self.rounding}, removal={self.removal}, growth={self.growth}, noise={self.noise})"
         )
 
 
