@@ -66,6 +66,21 @@ class Training(Part):
     schedule: Literal["constant", "cosine"] = "cosine"
     clip: Rate | None = Field(1.0, description="largest norm of the gradient; absent = not clipped")
     latent: Literal["free", "hull"] = "free"
+    rounding: Literal["nearest", "stochastic"] = Field(
+        "nearest", description="codes that training reads; evaluation and export read the nearest"
+    )
+    connectivity: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        None,
+        description="the smallest connections beyond this share of a population's places are removed at every step",
+    )
+    random_shares: bool = Field(False, description="words beyond the slots are taken from random connections")
+    refill: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        None, description="random empty places get fresh values up to this share of a population's places"
+    )
+    least_connections: Annotated[int, Field(ge=0)] = Field(
+        0, description="neurons with fewer connections get random ones"
+    )
+    temperature: Annotated[float, Field(ge=0)] = Field(0.0, description="of the noise on active connections")
     storage: Literal["dense", "slots"] = Field(
         "dense", description="a latent for every source, or for slots and reserve"
     )

@@ -8,7 +8,17 @@ import numpy as np
 import torch
 
 from neuro.nn import Network
-from neuro.rewiring import QRewiring, Redraw
+from neuro.rewiring import (
+    AtLeast,
+    Langevin,
+    Nearest,
+    QRewiring,
+    RandomShares,
+    Redraw,
+    Refill,
+    Stochastic,
+    ToConnectivity,
+)
 from neuro.task import Training
 
 MAKERS = {
@@ -24,9 +34,24 @@ def make_optimizer(network: Network, recipe: Training, seed: int) -> QRewiring:
     wrapped = MAKERS[recipe.optimizer](groups, recipe)
     for group in wrapped.param_groups:
         group["full_lr"] = group["lr"]
-    grows = recipe.storage == "slots" and recipe.growth_share > 0
-    growth = Redraw(recipe.growth_every, recipe.growth_share, seed) if grows else None
-    return QRewiring(wrapped, network, latent=recipe.latent, base_every=recipe.base_every, growth=growth)
+    parts = rewiring_parts(recipe, seed)
+    return QRewiring(wrapped, network, latent=recipe.latent, base_every=recipe.base_every, **parts)
+
+
+def rewiring_parts(recipe: Training, seed: int) -> dict:
+    """Give the parts a recipe asks for, as keywords of QRewiring."""
+    removal = [ToConnectivity(recipe.connectivity)] if recipe.connectivity is not None else []
+    removal += [RandomShares(seed)] if recipe.random_shares else []
+    growth = [Refill(recipe.refill, seed=seed)] if recipe.refill is not None else []
+    growth += [AtLeast(recipe.least_connections, seed)] if recipe.least_connections else []
+    if recipe.storage == "slots" and recipe.growth_share > 0:
+        growth.append(Redraw(recipe.growth_every, recipe.growth_share, seed))
+    return {
+        "rounding": Stochastic(seed) if recipe.rounding == "stochastic" else Nearest(),
+        "removal": tuple(removal),
+        "growth": tuple(growth),
+        "noise": Langevin(recipe.temperature, seed) if recipe.temperature else None,
+    }
 
 
 def set_learning_rate(optimizer: QRewiring, recipe: Training, step: int, steps: int) -> None:
