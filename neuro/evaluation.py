@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from neuro.data import encode, load_dataset
-from neuro.data.datasets import Part
+from neuro.data import Part, encode, load_dataset
 from neuro.losses import logits, task_loss
 from neuro.nn import Network
 from neuro.task import Task

@@ -1,6 +1,7 @@
 """Data sets and spike encoders."""
 
-from neuro.data.datasets import Dataset, load_dataset
+from neuro.data.datasets import load_dataset
 from neuro.data.encoders import encode
+from neuro.data.parts import Dataset, Part
 
-__all__ = ["Dataset", "encode", "load_dataset"]
+__all__ = ["Dataset", "Part", "encode", "load_dataset"]

@@ -1,69 +1,74 @@
-"""Data sets by name: values in 0..1, labels, and a split into training, validation and test parts."""
+"""Data sets by name, split into training, validation and test parts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
+from neuro.data.own import OWN
+from neuro.data.parts import Dataset, Part, Samples, chosen
+from neuro.data.published import PUBLISHED
 from neuro.errors import DataError
 from neuro.task import Data
 
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """Samples of one part: x float32 [n, channels], y int64 [n], and each sample's number in the whole set."""
-
-    x: np.ndarray
-    y: np.ndarray
-    ids: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.y)
-
-
-@dataclass(frozen=True, eq=False)
-class Dataset:
-    train: Part
-    validation: Part
-    test: Part
-    classes: int
+READERS = PUBLISHED | OWN
 
 
 def load_dataset(data: Data) -> Dataset:
-    """Read a data set and split it as the task says; the split depends on `split_seed` alone."""
+    """Read a data set and split it as the task says; the split depends on `split_seed` alone.
+
+    Parts the authors of a set left out are kept; validation is carved from training, whole groups (subjects) where the
+    set has them, else the same share of every class.
+    """
     if data.dataset not in READERS:
         raise DataError(f"data.dataset is {data.dataset!r}, allowed: {', '.join(READERS)}")
-    x, y, test = READERS[data.dataset]()
+    if data.files and data.dataset not in OWN:
+        raise DataError(f"data.files is given with {data.dataset}, which has its own; allowed with {', '.join(OWN)}")
+    samples = OWN[data.dataset](data.files) if data.dataset in OWN else PUBLISHED[data.dataset]()
+    samples = _permuted(samples, data)
     rng = np.random.default_rng(data.split_seed)
+    every = np.arange(len(samples.y))
+    test = samples.test
     if test is None:
         if data.test is None:
             raise DataError(f"{data.dataset} has no official test part: give data.test, the share to keep for testing")
-        test = _stratified("data.test", data.test, y, np.arange(len(y)), rng)
-    rest = np.setdiff1d(np.arange(len(y)), test)
-    validation = _stratified("data.validation", data.validation, y, rest, rng)
+        test = _drawn("data.test", data.test, samples, every, rng)
+    rest = np.setdiff1d(every, test)
+    validation = samples.validation
+    if validation is None:
+        validation = _drawn("data.validation", data.validation, samples, rest, rng)
     train = np.setdiff1d(rest, validation)
-    parts = [Part(x[ids], y[ids], ids) for ids in (train, validation, test)]
-    return Dataset(*parts, classes=int(y.max()) + 1)
+    parts = [Part(chosen(samples.x, ids), samples.y[ids], ids) for ids in (train, validation, test)]
+    return Dataset(*parts, classes=int(samples.y.max()) + 1)
 
 
-def _stratified(key: str, share: float, y: np.ndarray, ids: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw the same share of every class."""
-    chosen = []
-    for label in np.unique(y[ids]):
-        members = rng.permutation(ids[y[ids] == label])
-        chosen.append(members[: max(1, round(share * len(members)))])
-    if sum(map(len, chosen)) in (0, len(ids)):
+def _drawn(key: str, share: float, samples: Samples, ids: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw a share: of groups where there are any, of every class where samples have one, else of all."""
+    if samples.groups is not None:
+        groups = np.unique(samples.groups[ids])
+        kept = rng.permutation(groups)[: max(1, round(share * len(groups)))]
+        found = ids[np.isin(samples.groups[ids], kept)]
+    elif samples.y.ndim > 1:
+        found = rng.permutation(ids)[: max(1, round(share * len(ids)))]
+    else:
+        found = np.concatenate([_of_class(share, ids[samples.y[ids] == c], rng) for c in np.unique(samples.y[ids])])
+    if len(found) in (0, len(ids)):
         raise DataError(f"{key} = {share:g} leaves nothing of {len(ids)} samples on one side; take a smaller share")
-    return np.sort(np.concatenate(chosen))
+    return np.sort(found)
 
 
-def _sklearn_digits():
-    """1,797 handwritten digits of 8 × 8 pixels that come with scikit-learn (the test part of UCI's OptDigits)."""
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    return (digits.data / 16).astype(np.float32), digits.target.astype(np.int64), None
+def _of_class(share: float, members: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return rng.permutation(members)[: max(1, round(share * len(members)))]
 
 
-READERS = {"sklearn_digits": _sklearn_digits}
+def _permuted(samples: Samples, data: Data) -> Samples:
+    """Put the values of every sample into one random order, the same for all (permuted sequential MNIST)."""
+    if data.permutation_seed is None:
+        return samples
+    if not isinstance(samples.x, np.ndarray) or samples.x.ndim != 2:
+        raise DataError(
+            f"data.permutation_seed is given, but samples of {data.dataset} are not plain values [n, channels]"
+        )
+    order = np.random.default_rng(data.permutation_seed).permutation(samples.x.shape[1])
+    return replace(samples, x=np.ascontiguousarray(samples.x[:, order]))

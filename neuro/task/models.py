@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from neuro.task.network import Name, NetworkSpec, Part, Size, Steps
+from neuro.task.network import Name, NetworkSpec, Part, Seconds, Size, Steps
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Rate = Annotated[float, Field(gt=0)]
@@ -16,24 +16,53 @@ class Data(Part):
     """Which data set, and how its training part is split; the test part is what the set's authors left out."""
 
     dataset: Name
+    files: dict[Name, str] = Field({}, description="your own data: names of files in the data folder (--data)")
     validation: Share = Field(0.15, description="share of the training part kept for validation")
     test: Share | None = Field(None, description="share kept for testing, only for sets without an official test part")
     split_seed: int = Field(0, ge=0, description="the split is the same for every training seed")
+    permutation_seed: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="put the values of every sample into one random order"
+    )
 
 
 class Encoder(Part):
-    """How values in 0..1 become events; the same seed gives the same events.
+    """How samples become events; the same seed gives the same events.
 
-    rate: each value is the probability of a spike in a step. regular: evenly spaced spikes, as many as `rate` would
-    give on average. latency: one spike a channel, the larger the earlier. rows: the image's rows follow each other in
-    time, steps / rows steps each, every value the rate of evenly spaced spikes. events: the data are events.
+    Values 0..1 in plain order. rate: each value is the probability of a spike in a step. regular: evenly spaced spikes,
+    as many as `rate` would give on average. latency: one spike a channel, the larger the earlier. rows: the image's
+    rows follow each other in time, steps / rows steps each, every value the rate of evenly spaced spikes.
+    Signals over time (plain values are one signal), each point shown for `hold` steps. crossing: two channels a
+    threshold, one spikes where the signal rises above it, one where it falls to it or below. delta: two channels a
+    signal, up and down, one event each `delta` the signal moves. sigma_delta: two channels a signal that spike each time
+    the integral of its positive or negative part, times max_rate, passes a whole number. cochlea: sound through a mel
+    filter bank, each band's level the rate of its spikes.
+    events: the data are events, as they are, or lists of times binned by `bin_s`.
     """
 
-    kind: Literal["rate", "regular", "latency", "rows", "events"]
+    kind: Literal["rate", "regular", "latency", "rows", "crossing", "delta", "sigma_delta", "cochlea", "events"]
     steps: Size = Field(description="time steps that carry input")
     max_rate: Annotated[float, Field(gt=0, le=1)] = Field(1.0, description="spikes per step of the value 1")
     threshold: Annotated[float, Field(ge=0, lt=1)] = Field(0.01, description="latency: values at or below stay silent")
     rows: Size | None = Field(None, description="rows: rows of an image")
+    hold: Size = Field(1, description="signals and cochlea: steps each point or frame is shown")
+    thresholds: Size = Field(40, description="crossing: how many, evenly between low and high")
+    low: float = Field(0.0, description="crossing: nothing lies below the first threshold but this")
+    high: float = Field(1.0, description="crossing: nor above the last")
+    delta: Rate = Field(0.1, description="delta: how far a signal moves for one event")
+    bands: Size = Field(32, description="cochlea: bands of the filter bank")
+    bin_s: Seconds | None = Field(None, description="event lists: seconds of recording a step; cochlea: a frame")
+    pool: Size = Field(1, description="event lists: neighbouring channels that share one")
+    prompt: Steps = Field(0, description="an extra last channel spikes in each of the last so many steps")
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Encoder:
+        if self.kind == "cochlea" and self.bin_s is None:
+            raise ValueError("kind cochlea needs bin_s, the seconds of sound in a frame")
+        if not self.low < self.high:
+            raise ValueError(f"low is {self.low:g} and high {self.high:g}; allowed: low below high")
+        if self.prompt > self.steps:
+            raise ValueError(f"prompt is {self.prompt}, allowed: at most steps = {self.steps}")
+        return self
 
 
 class Loss(Part):
