@@ -40,9 +40,7 @@ def _folder(chosen: str) -> Path:
     """Where machine code is kept: a folder for this text of all loops, as they are compiled into one another."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path(os.path.expanduser("~")) / ".cache")
     texts = [
-        path.read_bytes()
-        for room in ("jit.py", "weights/*.py", "dynamics/*.py", "data/*.py")
-        for path in sorted(HERE.glob(room))
+        path.read_bytes() for room in ("jit.py", "weights/*.py", "dynamics/*.py") for path in sorted(HERE.glob(room))
     ]
     return (Path(chosen) if chosen else home / "neuro") / hashlib.sha256(b"".join(texts)).hexdigest()[:16]
 

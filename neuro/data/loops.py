@@ -1,4 +1,7 @@
-"""The loops of the encoders as machine code: each writes ones into zeros [T, B, channels], only where an event is."""
+"""The loops of the encoders as machine code: each writes ones into zeros [T, B, channels], only where an event is.
+
+They call one another within this file alone, so that the date of the file tells numba whether its machine code is old.
+"""
 
 from __future__ import annotations
 
