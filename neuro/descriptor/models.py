@@ -24,6 +24,7 @@ Name = Annotated[
 ]
 Text = Annotated[str, Field(min_length=1)]
 Ampere = Annotated[float, Field(ge=0, le=1)]
+Joule = Annotated[float, Field(ge=0, le=1e6)]
 Level = Annotated[float, Field(ge=-1e6, le=1e6)]
 
 Leak = Literal["exponential", "linear", "linear_to_zero"]
@@ -165,6 +166,15 @@ class BiasDac(Part):
         return self
 
 
+class Energy(Part):
+    """Measured energies, for estimates; a figure nobody published stays absent, and so does the estimate."""
+
+    spike_j: Joule | None = Field(None, description="joules a neuron spends on a spike and on sending it")
+    delivery_j: Joule | None = Field(None, description="joules an event costs along one route row")
+    word_j: Joule | None = Field(None, description="joules of a synapse word that an event meets")
+    static_w: Joule | None = Field(None, description="watts the chips in use draw without any event")
+
+
 class Assumption(Part):
     """A figure nobody published, with the reasoning that led to it."""
 
@@ -188,6 +198,7 @@ class Chip(Part):
     inputs: Inputs = Inputs()
     delays: Delays = Delays()
     bias_dac: BiasDac | None = None
+    energy: Energy | None = Field(None, description="absent = unknown")
     notes: tuple[str, ...] = ()
     changed: tuple[str, ...] = Field((), description="overrides that made this chip differ from its file")
     sources: dict[Text, Text | Assumption] = Field(default_factory=dict)
