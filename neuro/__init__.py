@@ -26,6 +26,8 @@ _HOMES = {
     "check": "neuro.tables",
     "replay": "neuro.emulator",
     "verify": "neuro.verification",
+    "sweep": "neuro.sweeps",
+    "load_sweep": "neuro.sweeps",
     "from_norse": "neuro.interop",
     "from_snntorch": "neuro.interop",
 }

@@ -1,5 +1,6 @@
 """What a chip is, and how descriptions of chips and tasks are read, changed, checked and shown."""
 
+from neuro.descriptor.allowed import nearest
 from neuro.descriptor.description import describe, schema
 from neuro.descriptor.document import Document, apply_overrides, override, read_document, validate
 from neuro.descriptor.load import chip_from_json, chip_names, chip_to_json, load_chip
@@ -25,6 +26,7 @@ __all__ = [
     "differing",
     "find_shipped",
     "load_chip",
+    "nearest",
     "number_paths",
     "orphans",
     "override",

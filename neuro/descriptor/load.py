@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from neuro.descriptor.allowed import nearest
 from neuro.descriptor.bias_tables import with_tables
 from neuro.descriptor.document import Document, apply_overrides, read_document, validate
 from neuro.descriptor.models import Chip
@@ -60,6 +61,8 @@ def chip_from_json(text: str, where: str) -> Chip:
 
 def _in_full(override: str) -> str:
     key, equals, value = override.partition("=")
+    if nearest(key.strip(), [*Chip.model_fields, "slots"]) == "slots" and key.strip() != "slots":
+        raise DescriptionError(f"--set chip.{override}: unknown key, did you mean slots?")
     return f"weights.slots={value}" if equals and key.strip() == "slots" else override
 
 

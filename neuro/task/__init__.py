@@ -3,6 +3,7 @@
 from neuro.task.load import load_task, task_from_json, task_names, task_to_json, with_epochs
 from neuro.task.models import Data, Encoder, Loss, Published, Task, Training
 from neuro.task.network import Adaptation, NetworkSpec, Output, Population, Projection, Surrogate
+from neuro.task.overrides import split_overrides
 
 __all__ = [
     "Adaptation",
@@ -18,6 +19,7 @@ __all__ = [
     "Task",
     "Training",
     "load_task",
+    "split_overrides",
     "task_from_json",
     "task_names",
     "task_to_json",

@@ -1,0 +1,101 @@
+"""Who runs what: a worker claims one trial at a time, first those whose worker died, and holds its lock to the end."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+
+from neuro.sweeps.definition import Definition
+from neuro.sweeps.locks import Held, Locks
+from neuro.sweeps.objectives import OBJECTIVES
+from neuro.sweeps.pruning import Rival
+from neuro.sweeps.sampler import next_point
+from neuro.sweeps.space import Point
+from neuro.sweeps.storage import point_of, waiting_trial
+from neuro.sweeps.trial import COMPLETE, FAILED, PRUNED, Outcome
+
+MOST_BEGUN = 3
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A trial that is ours: its number, its point, how often it was begun, and the lock that says so."""
+
+    number: int
+    point: Point
+    begun: int
+    held: Held
+
+
+def claim(study, definition: Definition, locks: Locks) -> Claim | None:
+    """Take the next trial, or None where all that are left belong to others."""
+    with closing(locks.take("claim", wait=True)):
+        return _left_behind(study, definition, locks) or _waiting(study, definition, locks)
+
+
+def is_done(study, definition: Definition) -> bool:
+    """Whether every trial there will ever be has ended."""
+    trials = study.get_trials(deepcopy=False)
+    return all(t.state.is_finished() for t in trials) and len(trials) >= definition.total
+
+
+def _left_behind(study, definition: Definition, locks: Locks) -> Claim | None:
+    """A running trial nobody holds: its worker was killed. It goes on from its run folder's last checkpoint."""
+    for trial in _in_state(study, "RUNNING"):
+        held = locks.take(f"trial-{trial.number}")
+        if held is not None:
+            return _claimed(study, definition, trial.number, trial.params, held, trial.user_attrs.get("begun", 0))
+    return None
+
+
+def _waiting(study, definition: Definition, locks: Locks) -> Claim | None:
+    if not _in_state(study, "WAITING") and definition.objectives:
+        point = next_point(study, definition)
+        if point is not None:
+            study.add_trial(waiting_trial(point, definition))
+    if not _in_state(study, "WAITING"):
+        return None
+    trial = study.ask()
+    return _claimed(study, definition, trial.number, trial.params, locks.take(f"trial-{trial.number}", wait=True), 0)
+
+
+def _claimed(study, definition: Definition, number: int, params: dict, held: Held, begun: int) -> Claim:
+    claimed = Claim(number, point_of(params, definition), begun + 1, held)
+    _note(study, number, begun=claimed.begun)
+    return claimed
+
+
+def finish(study, definition: Definition, claimed: Claim, outcome: Outcome) -> None:
+    """Write down how a trial ended, and let it go."""
+    from optuna.trial import TrialState
+
+    names = definition.objectives or ("accuracy",)
+    values = [outcome.measures.get(OBJECTIVES[name].column) for name in names]
+    if outcome.state == COMPLETE and None in values:
+        unknown = names[values.index(None)]
+        outcome = replace(outcome, state=FAILED, reason=f"{unknown} is unknown: the chip states no figures for it")
+    _note(study, claimed.number, outcome=asdict(outcome))
+    states = {COMPLETE: TrialState.COMPLETE, FAILED: TrialState.FAIL, PRUNED: TrialState.PRUNED}
+    study.tell(claimed.number, values if outcome.state == COMPLETE else None, state=states[outcome.state])
+    claimed.held.close()
+
+
+def rivals_in(study) -> list[Rival]:
+    """The finished runs that a new one can be held against."""
+    outcomes = [t.user_attrs["outcome"] for t in _in_state(study, "COMPLETE")]
+    return [Rival(o["curve"], o["measures"]) for o in outcomes]
+
+
+def _in_state(study, name: str) -> list:
+    from optuna.trial import TrialState
+
+    return study.get_trials(deepcopy=False, states=(TrialState[name],))
+
+
+def _note(study, number: int, **facts) -> None:
+    """Write facts beside a trial that runs."""
+    import optuna
+
+    trial = study.get_trials(deepcopy=False)[number]
+    for key, value in facts.items():
+        optuna.trial.Trial(study, trial._trial_id).set_user_attr(key, value)
