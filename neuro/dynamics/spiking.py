@@ -15,15 +15,13 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from neuro.dynamics import flat, words
 from neuro.dynamics import tile as t16
-from neuro.dynamics import words
 from neuro.dynamics.lanes import LANES
 from neuro.dynamics.model import Constants, NeuronModel, State
 from neuro.dynamics.surrogate import PseudoDerivative
 from neuro.jit import in_parallel
 
-LEAKS = {"exponential": t16.EXPONENTIAL, "linear": t16.LINEAR, "linear_to_zero": t16.LINEAR_TO_ZERO}
-ADAPTATIONS = {"none": t16.NO_ADAPTATION, "current": t16.CURRENT, "threshold": t16.THRESHOLD}
 SHAPES = {
     "fast_sigmoid": t16.FAST_SIGMOID,
     "triangle": t16.TRIANGLE,
@@ -92,31 +90,18 @@ class Spiking:
 
     @cached_property
     def by_lane(self) -> np.ndarray:
-        """Constants [8 …, N · 16] in the order of `neuro.dynamics.tile`."""
-        k = self.constants
-        rows = torch.stack([k.leak, k.theta, k.v_reset, k.floor, k.bias, k.beta, k.decay_a, *k.decay_syn])
-        return rows.float().repeat_interleave(LANES, 1).numpy()
+        """Constants [7 + C, N · 16]."""
+        return flat.rows_of(self.constants).repeat(LANES, 1)
 
     @cached_property
     def resting(self) -> np.ndarray:
         return self.constants.refractory_steps.repeat_interleave(LANES).numpy()
 
     def choices(self, rests: bool, history: int) -> np.ndarray:
-        """The five choices, and what may be left out, as numbers in the order of `neuro.dynamics.tile`."""
-        model, k = self.model, self.constants
-        chosen = {
-            t16.KIND_OF_LEAK: LEAKS[model.leak],
-            t16.TO_VALUE: model.reset == "to_value",
-            t16.HOLDS: model.refractory == "hold",
-            t16.HAS_FLOOR: model.floor,
-            t16.ADAPTATION: ADAPTATIONS[model.adaptation] if bool((k.beta != 0).any()) else t16.NO_ADAPTATION,
-            t16.BIASED: bool((k.bias != 0).any()),
-            t16.RESTS: rests or bool((k.refractory_steps > 0).any()),
-            t16.DETACHED: self.detach_reset,
-            t16.SHAPE: SHAPES[self.pseudo.name],
-            t16.HISTORY: history,
-        }
-        return np.array([chosen[place] for place in range(len(chosen))], np.int64)
+        """The five choices, and what else the loops have to know, as numbers in the order of `neuro.dynamics.tile`."""
+        more = {t16.DETACHED: self.detach_reset, t16.SHAPE: SHAPES[self.pseudo.name], t16.HISTORY: history}
+        step = flat.choices_of(self.model, self.constants, rests)
+        return np.array([*step, *(more[row] for row in sorted(more))], np.int64)
 
 
 class _Buffers:
@@ -241,12 +226,12 @@ class _Sequence:
         """Run all tiles through all steps."""
         width, tiles, steps = self.network.neurons * LANES, self.tiles, self.steps
         kept = steps if self.learns else 1
-        moves = kept if self.choices[t16.ADAPTATION] == t16.THRESHOLD else 1
-        rests = kept if self.choices[t16.RESTS] else 1
-        looks_back = self.learns and self.choices[t16.KIND_OF_LEAK] == t16.LINEAR_TO_ZERO
+        moves = kept if self.choices[flat.ADAPTATION] == flat.THRESHOLD else 1
+        rests = kept if self.choices[flat.RESTS] else 1
+        looks_back = self.learns and self.choices[flat.KIND_OF_LEAK] == flat.LINEAR_TO_ZERO
         self.u = self._take(tiles, kept, width)
         self.v = self._take(tiles, 1 + steps if shows_v or looks_back else 1, width)
-        self.v[:, 0] = self.state[:, t16.V]
+        self.v[:, 0] = self.state[:, flat.V]
         self.a = self._take(tiles, moves, width)
         self.busy = self._take(tiles, rests, width, kind=np.uint8)
         network = self.network

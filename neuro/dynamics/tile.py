@@ -2,22 +2,40 @@
 
 Arrays of neurons are flat, [N · 16], the samples of a neuron side by side. Spikes are the bits of words [H + T, S] over S
 source rows: channels of inputs first, then, from row `own` on, the N neurons themselves; H steps of history come first.
-Constants and choices are rows of two arrays, named below; their order is that of `neuro.dynamics.spiking`.
+Constants, choices and state are rows of arrays, named in `neuro.dynamics.flat`.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from neuro.dynamics.flat import (
+    ADAPTATION,
+    BETA,
+    CURRENT,
+    DECAY_A,
+    DECAY_SYN,
+    EXPONENTIAL,
+    FLOOR,
+    HAS_FLOOR,
+    HOLDS,
+    KIND_OF_LEAK,
+    LEAK,
+    LINEAR_TO_ZERO,
+    RESTS,
+    THETA,
+    THRESHOLD,
+    TO_VALUE,
+    V_RESET,
+    A,
+    V,
+    advance,
+)
 from neuro.dynamics.lanes import LANES, masked_sum, packed, transposed, weighted_sum
 from neuro.jit import compiled
 
-LEAK, THETA, V_RESET, FLOOR, BIAS, BETA, DECAY_A, DECAY_SYN = range(8)  # rows of constants; one DECAY_SYN a current
-KIND_OF_LEAK, TO_VALUE, HOLDS, HAS_FLOOR, ADAPTATION, BIASED, RESTS, DETACHED, SHAPE, HISTORY = range(10)  # of choices
-EXPONENTIAL, LINEAR, LINEAR_TO_ZERO = range(3)
-NO_ADAPTATION, CURRENT, THRESHOLD = range(3)
+DETACHED, SHAPE, HISTORY = range(RESTS + 1, RESTS + 4)  # rows of choices, after those of a step
 FAST_SIGMOID, TRIANGLE, ARCTAN, SIGMOID, BOXCAR = range(5)
-V, A, SYN = range(3)  # rows of the state; one SYN a current
 
 
 @compiled
@@ -38,117 +56,14 @@ def forward_tile(choices, own, bits, start, offset, weight, constants, resting, 
         now = t + choices[HISTORY]
         for k in range(currents * neurons):
             masked_sum(sums, k * LANES, words, now * rows, offset, weight, start[k], start[k + 1])
-        here = u[t if len(u) > 1 else 0]
-        _leak(choices[KIND_OF_LEAK], here, state[V], constants[LEAK])
-        for c in range(currents):
-            _drive(here, state[SYN + c], constants[DECAY_SYN + c], sums[c * width : (c + 1) * width])
-        if choices[BIASED]:
-            _add(here, constants[BIAS])
-        if choices[ADAPTATION] == CURRENT:
-            _adapt(here, constants[BETA], state[A])
-        if choices[HAS_FLOOR]:
-            _lift(here, constants[FLOOR])
         if choices[ADAPTATION] == THRESHOLD:
             a[t if len(a) > 1 else 0][:] = state[A]
-            _fire_above(fired, here, constants[THETA], constants[BETA], state[A])
-        else:
-            _fire(fired, here, constants[THETA])
-        if choices[RESTS]:
-            _rest(fired, refractory, resting, busy[t if len(busy) > 1 else 0])
-        _reset(choices[TO_VALUE], state[V], here, fired, constants[THETA], constants[V_RESET])
-        if choices[RESTS] and choices[HOLDS]:
-            _hold(state[V], busy[t if len(busy) > 1 else 0], constants[V_RESET])
-        if choices[ADAPTATION]:
-            _count_spikes(state[A], constants[DECAY_A], fired)
+        rests = busy[t if len(busy) > 1 else 0]
+        advance(choices, constants, resting, state, refractory, sums, u[t if len(u) > 1 else 0], rests, fired)
         if len(v):
             v[t][:] = state[V]
         for n in range(neurons):
             bits[now, own + n] = packed(fired, n * LANES)
-
-
-@compiled
-def _leak(kind, u, v, amount):
-    if kind == EXPONENTIAL:
-        for k in range(len(u)):
-            u[k] = v[k] * amount[k]
-    elif kind == LINEAR:
-        for k in range(len(u)):
-            u[k] = v[k] - amount[k]
-    else:
-        for k in range(len(u)):
-            size = abs(v[k]) - amount[k]
-            size = size if size > 0 else np.float32(0)
-            u[k] = size if v[k] > 0 else -size
-
-
-@compiled
-def _drive(u, i, decay, total):
-    for k in range(len(u)):
-        i[k] = i[k] * decay[k] + total[k]
-        u[k] += i[k]
-
-
-@compiled
-def _add(u, bias):
-    for k in range(len(u)):
-        u[k] += bias[k]
-
-
-@compiled
-def _adapt(u, beta, a):
-    for k in range(len(u)):
-        u[k] -= beta[k] * a[k]
-
-
-@compiled
-def _lift(u, floor):
-    for k in range(len(u)):
-        u[k] = u[k] if u[k] > floor[k] else floor[k]
-
-
-@compiled
-def _fire(fired, u, theta):
-    for k in range(len(u)):
-        fired[k] = u[k] >= theta[k]
-
-
-@compiled
-def _fire_above(fired, u, theta, beta, a):
-    for k in range(len(u)):
-        fired[k] = u[k] >= theta[k] + beta[k] * a[k]
-
-
-@compiled
-def _rest(fired, refractory, steps, busy):
-    for k in range(len(fired)):
-        waits = refractory[k] != 0
-        busy[k] = waits
-        fired[k] = np.uint8(0) if waits else fired[k]
-        left = refractory[k] - np.int32(1)
-        left = left if left > 0 else np.int32(0)
-        refractory[k] = steps[k] if fired[k] else left
-
-
-@compiled
-def _reset(to_value, v, u, fired, theta, value):
-    if to_value:
-        for k in range(len(u)):
-            v[k] = value[k] if fired[k] else u[k]
-    else:
-        for k in range(len(u)):
-            v[k] = u[k] - (theta[k] if fired[k] else np.float32(0))
-
-
-@compiled
-def _hold(v, busy, value):
-    for k in range(len(v)):
-        v[k] = value[k] if busy[k] else v[k]
-
-
-@compiled
-def _count_spikes(a, decay, fired):
-    for k in range(len(a)):
-        a[k] = decay[k] * a[k] + np.float32(fired[k])
 
 
 @compiled
@@ -158,8 +73,8 @@ def backward_tile(choices, slope, start, offset, weight, constants, u, v, a, bus
     start [N + 1], offset and weight: where the spikes of each neuron go, offset = (delay · C + current) · N + target.
     to_z [T, B, R]: the gradient of the spikes of some populations side by side, z_at [P, 3]: of each the first neuron, its
     place in R, and its size; to_v and v_at likewise, of their membranes; the tile's samples begin at `first`. slope: width
-    and scale of the surrogate. v [1 + T, N · 16], from the
-    state before the first step on, is read where the leak is linear to zero.
+    and scale of the surrogate. v [1 + T, N · 16], from the state before the first step on, is read where the leak is
+    linear to zero.
     """
     steps, width = u.shape
     neurons, currents = width // LANES, grad.shape[1]
@@ -300,6 +215,12 @@ def _forget(of_v, distance, rests, resting):
 def _clip(of_v, u, floor):
     for k in range(len(of_v)):
         of_v[k] = of_v[k] if u[k] > floor[k] else np.float32(0)
+
+
+@compiled
+def _add(values, more):
+    for k in range(len(values)):
+        values[k] += more[k]
 
 
 @compiled
