@@ -12,7 +12,7 @@ import torch
 
 from neuro.data import encode, load_dataset
 from neuro.emit import export
-from neuro.emulator import replay
+from neuro.emulator import Emulator
 from neuro.evaluation import NOISE_SEED
 from neuro.losses import logits
 from neuro.runs import Run, load_run
@@ -63,6 +63,7 @@ def _compare(run: Run, tables: Tables, progress) -> Verification:
     if other:
         return Verification(0, 0, 0, 0, None, (f"not this run's network: {other}",), 0.0, 0.0)
     findings = [str(finding) for finding in check(tables)]
+    emulator = Emulator(tables)
     part, task, network = load_dataset(run.task.data).test, run.task, run.network
     names = tuple(task.populations)
     compared = differ = spikes = correct = replayed = 0
@@ -71,7 +72,7 @@ def _compare(run: Run, tables: Tables, progress) -> Verification:
         x = encode(task.encoder, part.x[ids], part.ids[ids], NOISE_SEED, task.tail_steps)
         with torch.inference_mode():
             outputs, trained = network(x, record=names)
-        again, emulated = replay(tables, x, record=names)
+        again, emulated = emulator.run(x, record=names)
         for name in names:
             a, b = trained.spikes[name], emulated.spikes[name]
             compared += a.numel()

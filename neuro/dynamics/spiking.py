@@ -17,9 +17,9 @@ import torch
 
 from neuro.dynamics import flat, words
 from neuro.dynamics import tile as t16
-from neuro.dynamics.lanes import LANES
 from neuro.dynamics.model import Constants, NeuronModel, State
 from neuro.dynamics.surrogate import PseudoDerivative
+from neuro.dynamics.vector import LANES
 from neuro.jit import in_parallel
 
 SHAPES = {
@@ -91,11 +91,17 @@ class Spiking:
     @cached_property
     def by_lane(self) -> np.ndarray:
         """Constants [7 + C, N · 16]."""
-        return flat.rows_of(self.constants).repeat(LANES, 1)
+        return flat.rows_of(self.model, self.constants).repeat(LANES, 1)
+
+    @cached_property
+    def by_neuron(self) -> np.ndarray:
+        """The same as vectors [N, 7 + C, 16]."""
+        return flat.vectors_of(self.by_lane)
 
     @cached_property
     def resting(self) -> np.ndarray:
-        return self.constants.refractory_steps.repeat_interleave(LANES).numpy()
+        """Refractory steps [N, 16]."""
+        return self.constants.refractory_steps.repeat_interleave(LANES).view(-1, LANES).numpy()
 
     def choices(self, rests: bool, history: int) -> np.ndarray:
         """The five choices, and what else the loops have to know, as numbers in the order of `neuro.dynamics.tile`."""
@@ -164,8 +170,8 @@ class _Sequence:
         self._pack(events.contiguous().numpy(), history.contiguous().numpy())
         self._list_words()
         self.choices = network.choices(bool((state.refractory > 0).any()), self.past)
-        rows = torch.stack([state.v, state.a, *state.i])
-        self.state, self.refractory = self._tiled(rows), self._tiled(state.refractory[None])[:, 0].copy()
+        self.state = self._tiled(torch.stack([state.v, state.a, *state.i]))
+        self.refractory = self._tiled(state.refractory[None])[:, :, 0].copy()
 
     def _pack(self, events: np.ndarray, history: np.ndarray) -> None:
         inputs, past = self.network.inputs, self.past
@@ -211,16 +217,14 @@ class _Sequence:
             words.list_words(weight, *wiring, place, self.row, self.offset, self.value)
 
     def _tiled(self, rows: torch.Tensor) -> np.ndarray:
-        """Turn [K, B, N] into [tiles, K, N · 16], zeros where a tile has no sample."""
-        kinds, _, neurons = rows.shape
+        """Turn [K, B, N] into [tiles, N, K, 16], zeros where a tile has no sample."""
         padded = torch.nn.functional.pad(rows, (0, 0, 0, self.tiles * LANES - self.batch))
-        tiled = padded.view(kinds, self.tiles, LANES, neurons).permute(1, 0, 3, 2)
-        return tiled.reshape(self.tiles, kinds, neurons * LANES).contiguous().numpy()
+        return padded.unflatten(1, (self.tiles, LANES)).permute(1, 3, 0, 2).contiguous().numpy()
 
     def _untiled(self, tiled: np.ndarray) -> torch.Tensor:
-        """Turn [tiles, K, N · 16] back into [K, B, N]."""
-        parts = torch.from_numpy(tiled).view(self.tiles, tiled.shape[1], self.network.neurons, LANES)
-        return parts.permute(1, 0, 3, 2).flatten(1, 2)[:, : self.batch].contiguous()
+        """Turn [tiles, N, K, 16] back into [K, B, N]."""
+        rows = torch.from_numpy(tiled).permute(2, 0, 3, 1).flatten(1, 2)
+        return rows[:, : self.batch].contiguous()
 
     def forward(self, shows_v: bool) -> None:
         """Run all tiles through all steps."""
@@ -231,14 +235,14 @@ class _Sequence:
         looks_back = self.learns and self.choices[flat.KIND_OF_LEAK] == flat.LINEAR_TO_ZERO
         self.u = self._take(tiles, kept, width)
         self.v = self._take(tiles, 1 + steps if shows_v or looks_back else 1, width)
-        self.v[:, 0] = self.state[:, flat.V]
+        self.v[:, 0] = self.state[:, :, flat.V].reshape(tiles, -1)
         self.a = self._take(tiles, moves, width)
         self.busy = self._take(tiles, rests, width, kind=np.uint8)
         network = self.network
         jobs = [
             (
                 *(self.choices, self.own, self.bits[k], self.start, self.offset, self.value),
-                *(network.by_lane, network.resting, self.state[k], self.refractory[k]),
+                *(network.by_neuron, network.resting, self.state[k], self.refractory[k]),
                 *(self.u[k], self.v[k, 1:], self.a[k], self.busy[k]),
             )
             for k in range(tiles)
@@ -263,7 +267,7 @@ class _Sequence:
     def last_state(self) -> State:
         """Give the state after the last step."""
         v, a, *i = self._untiled(self.state)
-        return State(v, torch.stack(i), a, self._untiled(self.refractory[:, None])[0])
+        return State(v, torch.stack(i), a, self._untiled(self.refractory[:, :, None])[0])
 
     def last_history(self, events: torch.Tensor, history: torch.Tensor) -> torch.Tensor:
         """Give the last H steps of events and spikes, [H, B, I + N]."""

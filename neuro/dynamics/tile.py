@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from neuro.dynamics.advance import advance
 from neuro.dynamics.flat import (
     ADAPTATION,
     BETA,
@@ -23,15 +24,16 @@ from neuro.dynamics.flat import (
     LEAK,
     LINEAR_TO_ZERO,
     RESTS,
+    SYN,
     THETA,
     THRESHOLD,
     TO_VALUE,
     V_RESET,
     A,
     V,
-    advance,
 )
-from neuro.dynamics.lanes import LANES, masked_sum, packed, transposed, weighted_sum
+from neuro.dynamics.lanes import masked_sum, transposed, weighted_sum
+from neuro.dynamics.vector import LANES
 from neuro.jit import compiled
 
 DETACHED, SHAPE, HISTORY = range(RESTS + 1, RESTS + 4)  # rows of choices, after those of a step
@@ -43,27 +45,40 @@ def forward_tile(choices, own, bits, start, offset, weight, constants, resting, 
     """Step through bits [H + T, S], filling in those of the own neurons, T = what is left after the history.
 
     start [C · N + 1], offset and weight: the words of each neuron and current, offset = delay · S − source row.
-    state [2 + C, N · 16] and refractory [N · 16] are advanced. u, a and busy are [T, N · 16], or [1, N · 16] where they
-    need not be kept; v [T, N · 16], or of length 0.
+    state [N, 2 + C, 16] and refractory [N, 16] are advanced by constants [N, 7 + C, 16] and resting [N, 16]. u, a and busy
+    are [T, N · 16], or [1, N · 16] where they need not be kept; v [T, N · 16], or of length 0.
     """
-    width = constants.shape[1]
-    neurons, currents = width // LANES, len(constants) - DECAY_SYN
+    neurons, currents = len(state), state.shape[1] - SYN
     rows = bits.shape[1]
-    steps = len(bits) - choices[HISTORY]
-    words = bits.reshape(-1)
-    sums, fired = np.empty(currents * width, np.float32), np.empty(width, np.uint8)
-    for t in range(steps):
+    words, sums = bits.reshape(-1), np.empty(currents * LANES, np.float32)
+    for t in range(len(bits) - choices[HISTORY]):
         now = t + choices[HISTORY]
-        for k in range(currents * neurons):
-            masked_sum(sums, k * LANES, words, now * rows, offset, weight, start[k], start[k + 1])
         if choices[ADAPTATION] == THRESHOLD:
-            a[t if len(a) > 1 else 0][:] = state[A]
-        rests = busy[t if len(busy) > 1 else 0]
-        advance(choices, constants, resting, state, refractory, sums, u[t if len(u) > 1 else 0], rests, fired)
-        if len(v):
-            v[t][:] = state[V]
+            _copy_row(a[t if len(a) > 1 else 0], state, A)
+        if choices[RESTS]:
+            _note_resting(busy[t if len(busy) > 1 else 0], refractory)
+        here = u[t if len(u) > 1 else 0]
         for n in range(neurons):
-            bits[now, own + n] = packed(fired, n * LANES)
+            for c in range(currents):
+                k = c * neurons + n
+                masked_sum(sums, c * LANES, words, now * rows, offset, weight, start[k], start[k + 1])
+            bits[now, own + n] = advance(choices, constants, resting, n, state, refractory, n, sums, 0, here, n * LANES)
+        if len(v):
+            _copy_row(v[t], state, V)
+
+
+@compiled
+def _copy_row(out, state, row):
+    for n in range(len(state)):
+        for k in range(LANES):
+            out[n * LANES + k] = state[n, row, k]
+
+
+@compiled
+def _note_resting(busy, refractory):
+    left = refractory.reshape(-1)
+    for k in range(len(busy)):
+        busy[k] = left[k] != 0
 
 
 @compiled

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from neuro.dynamics.lanes import LANES, ROW, lowest, nonzero, ones, row_sum, scattered_sum, transposed
+from neuro.dynamics.lanes import ROW, lowest, nonzero, ones, row_sum, scattered_sum, transposed
+from neuro.dynamics.vector import LANES
 from neuro.jit import compiled, estimated
 
 BLOCK = LANES * ROW  # neurons whose gradients are summed together

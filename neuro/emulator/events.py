@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 import torch
 
+from neuro.dynamics.words import survey
 from neuro.errors import DataError
 from neuro.tables import Tables
 
 
 def check_events(tables: Tables, x) -> torch.Tensor:
-    """Give events of all channels side by side, float64 [T, B, channels].
+    """Give events of all channels side by side, float32 [T, B, channels].
 
     x: [T, B, n], or {input: [T, B, n]}. Raises DataError where it is not that, or holds what is no number of events.
     """
@@ -32,7 +34,7 @@ def check_events(tables: Tables, x) -> torch.Tensor:
                 "the same for every input"
             )
         _check_numbers(name, part, tables)
-    return torch.cat([part.double() for part in parts.values()], -1)
+    return torch.cat([part.float() for part in parts.values()], -1).contiguous()
 
 
 def _tensor(name: str, values) -> torch.Tensor:
@@ -50,10 +52,19 @@ def _tensor(name: str, values) -> torch.Tensor:
 def _check_numbers(name: str, part: torch.Tensor, tables: Tables) -> None:
     most = tables.chip.inputs.events_per_step
     allowed = f"allowed on {tables.chip.label}: whole numbers of events from 0 to {most}"
-    if not bool(torch.isfinite(part).all()):
+    low, high, whole = _survey(part)
+    if not (math.isfinite(low) and math.isfinite(high)):
         raise DataError(f"input {name} holds NaN or infinity, {allowed}")
-    if part.is_floating_point() and bool((part != part.round()).any()):
+    if not whole:
         raise DataError(f"input {name} holds fractions, {allowed}; encode first")
-    low, high = part.min().item(), part.max().item()
     if low < 0 or high > most:
         raise DataError(f"input {name} holds {low:g} to {high:g} events a step, {allowed}")
+
+
+def _survey(part: torch.Tensor) -> tuple[float, float, bool]:
+    """Least and largest number, not finite if one is not, and whether all are whole."""
+    if part.dtype == torch.float32:
+        low, high, whole = survey(part.contiguous().numpy().reshape(-1))
+        return float(low), float(high), bool(whole)
+    whole = not part.is_floating_point() or bool((part == part.round()).all())
+    return part.min().item(), part.max().item(), whole

@@ -13,29 +13,30 @@ from neuro.tables import Tables
 class Spikes:
     """Neuron `index` speaks for class index // (size / classes)."""
 
-    place: slice
+    population: str
     classes: int
 
     def __call__(self, z: torch.Tensor, trace: None) -> tuple[torch.Tensor, None]:
-        """Give [B, classes] from the spikes of all neurons [B, N]."""
-        spikes = z[:, self.place]
-        return spikes.unflatten(-1, (self.classes, -1)).sum(-1), None
+        """Give [T, B, classes] from the population's spikes [T, B, n]."""
+        return z.unflatten(-1, (self.classes, -1)).sum(-1), None
 
 
 @dataclass(frozen=True, eq=False)
 class Traces:
     """r = decay · r + z, y = W · r + b."""
 
-    place: slice
+    population: str
     decay: torch.Tensor
     weight: torch.Tensor
     bias: torch.Tensor
 
     def __call__(self, z: torch.Tensor, trace: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
-        """Give y [B, classes] and the trace r [B, n] after this step."""
-        spikes = z[:, self.place]
-        trace = spikes.clone() if trace is None else self.decay * trace + spikes
-        return torch.nn.functional.linear(trace, self.weight, self.bias), trace
+        """Give y [T, B, classes] from spikes [T, B, n] and the trace [B, n] before them; and the trace after them."""
+        outputs = []
+        for spikes in z:
+            trace = spikes.clone() if trace is None else self.decay * trace + spikes
+            outputs.append(torch.nn.functional.linear(trace, self.weight, self.bias))
+        return torch.stack(outputs), trace
 
 
 def places_of(tables: Tables) -> dict[str, slice]:
@@ -49,15 +50,14 @@ def places_of(tables: Tables) -> dict[str, slice]:
 
 def readouts_of(tables: Tables) -> dict[str, Spikes | Traces]:
     """Make every output of a well-formed configuration."""
-    places, result = places_of(tables), {}
+    sizes, result = tables.population_sizes, {}
     for number, output in enumerate(tables.manifest.outputs):
-        place = places[output.population]
-        size = place.stop - place.start
+        size = sizes[output.population]
         if output.kind == "spikes":
-            result[output.name] = Spikes(place, output.classes or size)
+            result[output.name] = Spikes(output.population, output.classes or size)
         else:
             weight, bias = _matrix(tables, number, output.classes, size)
-            result[output.name] = Traces(place, torch.tensor(output.decay), weight, bias)
+            result[output.name] = Traces(output.population, torch.tensor(output.decay), weight, bias)
     return result
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import numpy as np
 import torch
 
-from neuro.dynamics import State, step
+from neuro.dynamics import State
+from neuro.emulator.by_events import ByEvents
+from neuro.emulator.by_steps import BySteps
 from neuro.emulator.events import check_events
 from neuro.emulator.readout import places_of, readouts_of
 from neuro.emulator.wiring import Wiring, wire
@@ -40,50 +40,51 @@ class Record(NamedTuple):
         return f"Record(state, spikes={spikes}, v={v})"
 
 
+class Emulator:
+    """A configuration made ready once, to run many sequences or one that comes in pieces."""
+
+    def __init__(self, tables: Tables):
+        """Raises TableError where the tables' numbers refer to nothing."""
+        self.tables, self.wiring = tables, wire(tables)
+        self.places, self.readouts = places_of(tables), readouts_of(tables)
+        by = ByEvents if self.wiring.is_exact(tables.chip.inputs.events_per_step) else BySteps
+        self._way = by(self.wiring)
+
+    def run(self, x, state: ReplayState | None = None, record: Iterable[str] = ()):
+        """Run T steps: x [T, B, channels] or {input: [T, B, n]}, events as whole numbers; state = a record.state.
+
+        Gives (outputs, record) as `replay` does. Raises DataError for x, state or names that do not suit the tables.
+        """
+        events = check_events(self.tables, x).numpy()
+        names = _check_names(record, self.places)
+        state = _start(state, self.wiring, events.shape[1])
+        heard = dict.fromkeys((*names, *(read.population for read in self.readouts.values())))
+        spikes, v, neurons, history = self._way.advance(
+            events,
+            state.neurons,
+            state.history.numpy(),
+            [self.places[name] for name in heard],
+            [self.places[name] for name in names],
+        )
+        spikes = dict(zip(heard, spikes, strict=True))
+        outputs, traces = {}, {}
+        for name, read in self.readouts.items():
+            outputs[name], trace = read(spikes[read.population], state.traces.get(name))
+            traces |= {} if trace is None else {name: trace}
+        kept = ReplayState(neurons, torch.from_numpy(history), traces)
+        shown = Record(kept, {name: spikes[name] for name in names}, dict(zip(names, v, strict=True)))
+        return outputs if len(outputs) != 1 else next(iter(outputs.values())), shown
+
+
 def replay(tables: Tables, x, state: ReplayState | None = None, record: Iterable[str] = ()):
     """Run T steps: x [T, B, channels] or {input: [T, B, n]}, events as whole numbers; state = an earlier record.state.
 
     Gives (outputs, record): outputs [T, B, classes or neurons], a dict by name where there are several; record has
-    `state` and, for populations named in `record`, `spikes` and `v`. A sequence in pieces equals the whole bit for bit.
+    `state` and, for populations named in `record`, `spikes` and `v`. A sequence in pieces equals the whole bit for bit;
+    `Emulator(tables).run(…)` gives the same and joins the tables only once.
     Raises TableError where the tables' numbers refer to nothing, DataError for x, state or names that do not suit them.
     """
-    wiring = wire(tables)
-    events = check_events(tables, x)
-    places = places_of(tables)
-    names = _check_names(record, places)
-    readouts = readouts_of(tables)
-    state = _start(state, wiring, events.shape[1])
-    traces = dict(state.traces)
-    outputs = {name: [] for name in readouts}
-    seen = {name: ([], []) for name in names}
-    past = deque(state.history.numpy(), maxlen=wiring.reach + 1)
-    neurons = state.neurons
-    for arriving in events.numpy():
-        past.append(np.concatenate([arriving.T, np.zeros((wiring.neurons, len(arriving)))]))
-        z, neurons = step(wiring.model, wiring.constants, neurons, _drive(wiring, past))
-        past[-1][wiring.inputs :] = z.T.numpy()
-        for name, read in readouts.items():
-            y, trace = read(z, traces.get(name))
-            outputs[name].append(y)
-            traces |= {} if trace is None else {name: trace}
-        for name, (spikes, v) in seen.items():
-            spikes.append(z[:, places[name]])
-            v.append(neurons.v[:, places[name]])
-    kept = ReplayState(neurons, _history(wiring, past), traces)
-    spikes, v = ({name: torch.stack(both[i]) for name, both in seen.items()} for i in (0, 1))
-    outputs = {name: torch.stack(parts) for name, parts in outputs.items()}
-    return outputs if len(outputs) != 1 else next(iter(outputs.values())), Record(kept, spikes, v)
-
-
-def _drive(wiring: Wiring, past: deque) -> torch.Tensor:
-    """c_k of this step, float32 [C, B, N]: exact sums of whole grid units, then one factor a core."""
-    batch = past[-1].shape[1]
-    units = np.zeros((wiring.currents * wiring.neurons, batch))
-    for delay, weights in wiring.weights.items():
-        if delay < len(past):
-            units += weights @ past[-1 - delay]
-    scaled = units.reshape(wiring.currents, wiring.neurons, batch) * wiring.grid[:, None]
-    return torch.from_numpy(scaled.astype(np.float32)).transpose(1, 2).contiguous()
+    return Emulator(tables).run(x, state, record)
 
 
 def _start(state: ReplayState | None, wiring: Wiring, batch: int) -> ReplayState:
@@ -105,11 +106,6 @@ def _start(state: ReplayState | None, wiring: Wiring, batch: int) -> ReplayState
 
 def _shapes(state: ReplayState) -> list[list[int]]:
     return [*(list(tensor.shape) for tensor in state.neurons), list(state.history.shape[1:])]
-
-
-def _history(wiring: Wiring, past: deque) -> torch.Tensor:
-    kept = list(past)[max(0, len(past) - wiring.reach) :]
-    return torch.from_numpy(np.stack(kept)) if kept else torch.zeros(0, *past[-1].shape, dtype=torch.float64)
 
 
 def _check_names(record: Iterable[str], places: dict[str, slice]) -> tuple[str, ...]:

@@ -41,6 +41,15 @@ class Wiring:
         """Steps an event can be on its way."""
         return max(self.weights, default=0)
 
+    def is_exact(self, events_per_step: int) -> bool:
+        """Whether no neuron's sum can leave the 2^24 units that float32 adds exactly, and no spike acts at once."""
+        units, late = np.zeros(self.currents * self.neurons), True
+        for delay, weights in self.weights.items():
+            of_inputs, of_neurons = abs(weights[:, : self.inputs]), abs(weights[:, self.inputs :])
+            units += of_inputs.sum(1) * events_per_step + of_neurons.sum(1)
+            late &= delay > 0 or not of_neurons.nnz
+        return late and bool((units < 2**24).all())
+
 
 def wire(tables: Tables) -> Wiring:
     """Join tables into a network; raises TableError where their numbers refer to nothing."""

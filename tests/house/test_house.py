@@ -39,7 +39,7 @@ ONLY = {
     "dynamics": {"errors", "jit"},
     "tables": {"errors", "descriptor", "dynamics"},
     "formats": {"errors", "descriptor", "tables", "dynamics"},
-    "emulator": {"errors", "descriptor", "tables", "dynamics"},
+    "emulator": {"errors", "jit", "descriptor", "tables", "dynamics"},
 }
 
 

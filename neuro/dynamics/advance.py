@@ -1,0 +1,184 @@
+"""One step of 16 neurons, or of one neuron in 16 samples, as vector instructions: `neuro.dynamics.step`, bit for bit.
+
+The operations are those of the reference in the same order, none is fused; what a model does not have is jumped over.
+"""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
+
+from neuro.dynamics.flat import (
+    ADAPTATION,
+    BETA,
+    BIAS,
+    CURRENT,
+    DECAY_A,
+    DECAY_SYN,
+    EXPONENTIAL,
+    FLOOR,
+    HOLDS,
+    KIND_OF_LEAK,
+    LEAK,
+    LINEAR,
+    NO_ADAPTATION,
+    RESTS,
+    SYN,
+    THETA,
+    THRESHOLD,
+    TO_VALUE,
+    V_RESET,
+    A,
+    V,
+)
+from neuro.dynamics.vector import (
+    INDEX,
+    LANES,
+    VECTOR,
+    WORD,
+    ZERO,
+    either,
+    load,
+    loop,
+    pointers,
+    signed,
+    store,
+)
+
+COUNTS = ir.VectorType(ir.IntType(32), LANES)
+NOTHING, ONCE = (ir.Constant(COUNTS, [n] * LANES) for n in range(2))
+ONE = ir.Constant(VECTOR, [1.0] * LANES)
+
+
+@intrinsic
+def advance(typing, choices, constants, resting, k, state, refractory, n, sums, at, u, u_at):
+    """Advance vector n of state [·, 2 + C, 16] and refractory [·, 16] by a step; gives who fires, as the bits of a word.
+
+    Its constants are vector k of [·, 7 + C, 16] and resting [·, 16]. Current c gets the 16 numbers of sums from
+    at + 16 · c on. What the membranes come to before they fire goes to u, from u_at on.
+    """
+
+    def code(context, b, signature, args):
+        data = pointers(context, b, signature, args)
+        choices, constants, resting, _, state, refractory, _, sums, _, u, _ = data
+        rows = b.extract_value(make_array(signature.args[4])(context, b, args[4]).shape, 1)
+        step = _Step(
+            b,
+            choices,
+            _vector(b, constants, b.mul(args[3], b.add(rows, INDEX(DECAY_SYN - SYN)))),
+            _vector(b, state, b.mul(args[6], rows)),
+            *(_counts(b, array, place) for array, place in ((resting, args[3]), (refractory, args[6]))),
+        )
+        drive = b.bitcast(b.gep(sums, [args[8]]), VECTOR.as_pointer())
+        reached = step.adapted(b.fadd(step.driven(step.leaked(), drive, b.sub(rows, INDEX(SYN))), step.constant(BIAS)))
+        reached = b.select(b.fcmp_ordered(">", reached, step.constant(FLOOR)), reached, step.constant(FLOOR))
+        store(b, u, args[10], reached)
+        return b.bitcast(step.fire(reached), WORD)
+
+    return signed(types.uint16, choices, constants, resting, k, state, refractory, n, sums, at, u, u_at), code
+
+
+def _vector(b, array, rows):
+    """Where row `rows` of an array of vectors begins."""
+    return b.gep(b.bitcast(array, VECTOR.as_pointer()), [rows])
+
+
+def _counts(b, array, place):
+    return b.gep(b.bitcast(array, COUNTS.as_pointer()), [place])
+
+
+class _Step:
+    """Writes the parts of a step for 16 places; arrays begin where theirs do."""
+
+    def __init__(self, b, choices, constants, state, resting, refractory):
+        self.b, self.choices, self.constants, self.state = b, choices, constants, state
+        self.resting, self.refractory = resting, refractory
+
+    def _row(self, array, row):
+        return self.b.gep(array, [row if isinstance(row, ir.Value) else INDEX(row)])
+
+    def constant(self, row):
+        return self.b.load(self._row(self.constants, row), align=4)
+
+    def _old(self, row):
+        return self.b.load(self._row(self.state, row), align=4)
+
+    def _keep(self, row, value) -> None:
+        self.b.store(value, self._row(self.state, row), align=4)
+
+    def _is(self, choice: int, value: int):
+        return self.b.icmp_signed("==", load(self.b, self.choices, INDEX(choice)), INDEX(value))
+
+    def leaked(self):
+        """u = leak(v)."""
+        b, v, amount = self.b, self._old(V), self.constant(LEAK)
+
+        def to_zero():
+            size = b.fsub(b.select(b.fcmp_ordered(">", v, ZERO), v, b.fneg(v)), amount)
+            size = b.select(b.fcmp_ordered(">", size, ZERO), size, ZERO)
+            return [b.select(b.fcmp_ordered(">", v, ZERO), size, b.fneg(size))]
+
+        def linear():
+            return either(b, self._is(KIND_OF_LEAK, LINEAR), lambda: [b.fsub(v, amount)], to_zero)
+
+        return either(b, self._is(KIND_OF_LEAK, EXPONENTIAL), lambda: [b.fmul(v, amount)], linear)[0]
+
+    def driven(self, u, sums, currents):
+        """i_k = decay_k · i_k + c_k;  u + i_1 + i_2 + …"""
+
+        def add_current(b, c, values):
+            decayed = b.fmul(self._old(b.add(c, INDEX(SYN))), self.constant(b.add(c, INDEX(DECAY_SYN))))
+            i = b.fadd(decayed, b.load(b.gep(sums, [c]), align=4))
+            self._keep(b.add(c, INDEX(SYN)), i)
+            return [b.fadd(values[0], i)]
+
+        return loop(self.b, INDEX(0), currents, [u], add_current)[0]
+
+    def _scaled_adaptation(self):
+        return self.b.fmul(self.constant(BETA), self._old(A))
+
+    def adapted(self, u):
+        """u − β·a for current adaptation."""
+        b = self.b
+        return either(b, self._is(ADAPTATION, CURRENT), lambda: [b.fsub(u, self._scaled_adaptation())], lambda: [u])[0]
+
+    def fire(self, u):
+        """z = u ≥ θ, θ + β·a for threshold adaptation, where ready; then reset, refractory period and adaptation."""
+        b, theta = self.b, self.constant(THETA)
+        limit = either(
+            b, self._is(ADAPTATION, THRESHOLD), lambda: [b.fadd(theta, self._scaled_adaptation())], lambda: [theta]
+        )[0]
+        above = b.fcmp_ordered(">=", u, limit)
+        value = self.constant(V_RESET)
+        jump = b.select(self._is(TO_VALUE, 1), value, b.fsub(u, theta))
+        fires, v = either(
+            b,
+            self._is(RESTS, 1),
+            lambda: self._rested(above, u, jump, value),
+            lambda: [above, b.select(above, jump, u)],
+        )
+        self._keep(V, v)
+        with b.if_then(b.not_(self._is(ADAPTATION, NO_ADAPTATION))):
+            decayed = b.fmul(self.constant(DECAY_A), self._old(A))
+            self._keep(A, b.fadd(decayed, b.select(fires, ONE, ZERO)))
+        return fires
+
+    def _rested(self, above, u, jump, value):
+        """Who fires and v where neurons rest; refractory = refractory_steps where z, else max(refractory − 1, 0)."""
+        b = self.b
+        left = b.load(self.refractory, align=4)
+        ready = b.icmp_signed("==", left, NOTHING)
+        fires = b.and_(above, ready)
+        v = b.select(b.or_(ready, b.not_(self._all(HOLDS))), b.select(fires, jump, u), value)
+        less = b.sub(left, ONCE)
+        less = b.select(b.icmp_signed(">", less, NOTHING), less, NOTHING)
+        b.store(b.select(fires, b.load(self.resting, align=4), less), self.refractory, align=4)
+        return [fires, v]
+
+    def _all(self, choice: int):
+        """A choice as 16 flags."""
+        b = self.b
+        bits = b.sext(self._is(choice, 1), WORD)
+        return b.bitcast(bits, ir.VectorType(ir.IntType(1), LANES))

@@ -1,0 +1,190 @@
+"""A replay in compiled loops whose cost is neurons times steps and spikes times words, not neurons times neurons.
+
+Samples run apart from one another, a thread each; few large ones are cut by neurons, a part for each thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from neuro.dynamics import State, step
+from neuro.dynamics.flat import SYN, A, V, choices_of, rows_again, vectors_of
+from neuro.dynamics.stream import BLOCK, deliver_past, list_events, run_stream, show_spikes
+from neuro.dynamics.vector import LANES
+from neuro.emulator.parts import Part, cut
+from neuro.emulator.wiring import Wiring
+from neuro.jit import in_parallel
+
+WORTH_A_PART = 2**14  # neurons: with fewer, threads would wait for one another longer than they work
+ROOM = 2**16  # spikes a loop may list before it hands them over, if that is more than a step could need
+
+NOBODY = np.zeros(0, np.int32)
+
+
+@dataclass(frozen=True, eq=False)
+class ByEvents:
+    """Advances wirings whose sums are exact; the same interface and the same bits as `BySteps`.
+
+    One thing is left out: the adaptation of neurons is not counted where none of them feels it (β = 0 everywhere).
+    """
+
+    wiring: Wiring
+    cuts: dict[int, tuple[Part, ...]] = field(default_factory=dict)
+
+    def advance(
+        self, events: np.ndarray, state: State, history: np.ndarray, z_of: Sequence[slice], v_of: Sequence[slice]
+    ) -> tuple[list[torch.Tensor], list[torch.Tensor], State, np.ndarray]:
+        """Run events [T, B, I] from a state and the history [H, S, B] of the steps before; see `BySteps.advance`."""
+        threads, batch = torch.get_num_threads(), events.shape[1]
+        few = batch < threads and self.wiring.neurons >= WORTH_A_PART
+        run = _Replay(self, events, state, history, z_of, v_of, threads if few else 1)
+        if few:
+            for b in range(batch):
+                run.in_parts(b, threads)
+        else:
+            in_parallel(threads, run.alone, [(b,) for b in range(batch)])
+        return run.shown()
+
+    def parts(self, number: int) -> tuple[Part, ...]:
+        """The neurons cut into a number of parts, each cut made once."""
+        if number not in self.cuts:
+            self.cuts[number] = cut(self.wiring, number)
+        return self.cuts[number]
+
+    @cached_property
+    def sleeps(self) -> bool:
+        """Whether neurons without state and input stay so, silently."""
+        wiring = self.wiring
+        zero = State.zero(1, wiring.neurons, wiring.currents)
+        z, after = step(wiring.model, wiring.constants, zero, torch.zeros_like(zero.i))
+        return not any(bool(x.any()) for x in (z, *after))
+
+
+class _Replay:
+    """One call: what all samples share, and the arrays they fill."""
+
+    def __init__(self, network: ByEvents, events, state: State, history, z_of, v_of, parts: int):
+        wiring = network.wiring
+        self.wiring, self.events, self.history, self.z_of, self.v_of = wiring, events, history, z_of, v_of
+        self.parts, self.sleeps = network.parts(parts), network.sleeps
+        rests = bool((state.refractory > 0).any())
+        self.choices = np.array(choices_of(wiring.model, wiring.constants, rests), np.int64)
+        self.state = torch.stack([state.v, state.a, *state.i], 1).numpy().copy()  # [B, 2 + C, N]
+        self.refractory = state.refractory.numpy().copy()
+        steps, batch = events.shape[:2]
+        self.z = [np.zeros((steps, batch, place.stop - place.start), np.float32) for place in z_of]
+        self.at = np.cumsum([0, *(place.stop - place.start for place in v_of)])
+        self.v = np.empty((batch, steps, self.at[-1]), np.float32)
+        self.after = self._later_history()
+
+    def _later_history(self) -> np.ndarray:
+        """The history after the last step, neurons of this call still silent."""
+        new = min(len(self.events), self.wiring.reach)
+        heard = self.events[len(self.events) - new :].transpose(0, 2, 1)
+        told = np.zeros((new, self.wiring.neurons, heard.shape[2]))
+        known = np.concatenate([self.history, np.concatenate([heard, told], 1)])
+        return known[max(0, len(known) - self.wiring.reach) :].copy()
+
+    def alone(self, b: int) -> None:
+        """Run one sample, all neurons in one loop, in as many pieces as its spikes need."""
+        (part,) = self.parts
+        neurons, moving, ring = self._begin(part, b)
+        given, given_at = _listed(self.events[:, b])
+        spikes = np.empty(max(ROOM, 2 * part.vectors * LANES), np.int32)
+        shown = self._shown(part)
+        done, pending = 0, NOBODY
+        while done < len(self.events):
+            spike_at = np.empty(len(self.events) - done + 1, np.int64)
+            source = (part.words, given, given_at[done:], pending, self.wiring.inputs, True)
+            steps = run_stream(
+                neurons, moving, ring, done % len(ring), *source, spikes, spike_at, shown, self.v[b, done:]
+            )
+            self._keep(b, done, spikes, spike_at[: steps + 1])
+            pending = spikes[spike_at[steps - 1] : spike_at[steps]].copy()
+            done += steps
+        self._end(part, moving, b)
+
+    def in_parts(self, b: int, threads: int) -> None:
+        """Run one sample step by step, each part of the neurons in a thread."""
+        begun = [self._begin(part, b) for part in self.parts]
+        room = [
+            (np.empty(part.vectors * LANES, np.int32), np.empty(2, np.int64), self._shown(part)) for part in self.parts
+        ]
+        given, given_at = _listed(self.events[:, b])
+        pending = NOBODY
+        for t in range(len(self.events)):
+            here = given[given_at[t] : given_at[t + 1]]
+            source = (here, np.array([0, len(here)]), pending)
+            jobs = [
+                (neurons, moving, ring, t % len(ring), part.words, *source, self.wiring.inputs + part.first, False)
+                + (spikes, spike_at, shown, self.v[b, t : t + 1])
+                for part, (neurons, moving, ring), (spikes, spike_at, shown) in zip(
+                    self.parts, begun, room, strict=True
+                )
+            ]
+            in_parallel(threads, run_stream, jobs)
+            pending = np.concatenate([spikes[: spike_at[1]] for spikes, spike_at, _ in room])
+            self._keep(b, t, pending, np.array([0, len(pending)]))
+        for part, (_, moving, _) in zip(self.parts, begun, strict=True):
+            self._end(part, moving, b)
+
+    def _begin(self, part: Part, b: int):
+        """Lay out a part's neurons, and what earlier events still send to them."""
+        here = slice(part.first, part.first + part.size)
+        moving = (
+            vectors_of(self.state[b, :, here]),
+            vectors_of(self.refractory[b, None, here])[:, 0].copy(),
+            np.ones(-(-part.vectors // BLOCK), np.uint8),
+        )
+        ring = np.zeros((part.reach + 1, part.vectors * self.wiring.currents * LANES), np.float32)
+        when, source = np.nonzero(self.history[..., b])
+        often = self.history[when, source, b].astype(np.int64)
+        sent = when - len(self.history) + (source >= self.wiring.inputs)  # the words of a neuron act a step later
+        deliver_past(ring, part.words, np.repeat(source, often), np.repeat(sent, often))
+        return (self.choices, part.kind, part.constants, part.resting, self.sleeps), moving, ring
+
+    def _shown(self, part: Part) -> np.ndarray:
+        """First neuron within the part, place in v, and size of every run of neurons whose membranes are to be shown."""
+        rows = []
+        for place, at in zip(self.v_of, self.at, strict=False):
+            low, high = max(place.start, part.first), min(place.stop, part.first + part.size)
+            if low < high:
+                rows.append((low - part.first, at + low - place.start, high - low))
+        return np.array(rows, np.int64).reshape(-1, 3)
+
+    def _keep(self, b: int, first: int, spikes: np.ndarray, spike_at: np.ndarray) -> None:
+        """Write the spikes of steps first … into what is shown and into the history."""
+        inputs, steps = self.wiring.inputs, len(spike_at) - 1
+        for place, z in zip(self.z_of, self.z, strict=True):
+            show_spikes(spikes, spike_at, inputs + place.start, z[first : first + steps, b])
+        oldest = len(self.events) - len(self.after)  # the step that the first row of the history is of
+        for t in range(max(first, oldest), first + steps):
+            self.after[t - oldest, spikes[spike_at[t - first] : spike_at[t - first + 1]], b] = 1
+
+    def _end(self, part: Part, moving, b: int) -> None:
+        state, refractory, _ = moving
+        here = slice(part.first, part.first + part.size)
+        self.state[b, :, here] = rows_again(state, part.size)
+        self.refractory[b, here] = rows_again(refractory[:, None], part.size)[0]
+
+    def shown(self):
+        """Give spikes, membranes, state and history."""
+        rows = torch.from_numpy(self.state)
+        state = State(rows[:, V], rows[:, SYN:].transpose(0, 1), rows[:, A], torch.from_numpy(self.refractory))
+        state = State(*(x.contiguous() for x in state))
+        v = torch.from_numpy(self.v).transpose(0, 1)
+        cut = [v[..., low:high].contiguous() for low, high in zip(self.at[:-1], self.at[1:], strict=True)]
+        return [torch.from_numpy(z) for z in self.z], cut, state, self.after
+
+
+def _listed(events: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """List the sources that have events [T, I], as often as they have one, and where each step's begin."""
+    given_at = np.zeros(len(events) + 1, np.int64)
+    given = np.empty(int(events.sum(dtype=np.float64)), np.int32)
+    list_events(events, given, given_at)
+    return given, given_at
