@@ -1,9 +1,10 @@
 """What a synapse memory can hold: one frozen scheme a weight kind, each with an exact projection."""
 
 from neuro.weights.counts import CountScheme
+from neuro.weights.crossbar import CrossbarScheme
 from neuro.weights.floats import FloatScheme
 from neuro.weights.levels import LevelScheme
 from neuro.weights.masks import MaskScheme
 from neuro.weights.violation import Violation
 
-__all__ = ["CountScheme", "FloatScheme", "LevelScheme", "MaskScheme", "Violation"]
+__all__ = ["CountScheme", "CrossbarScheme", "FloatScheme", "LevelScheme", "MaskScheme", "Violation"]

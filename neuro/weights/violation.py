@@ -87,3 +87,20 @@ def mixed_signs(plus: np.ndarray, minus: np.ndarray, by_source: bool, groups) ->
         for what, row, up, down in parts
         if up.any() and down.any()
     ]
+
+
+def axons(codes: np.ndarray, groups: np.ndarray, limit: int) -> list[Violation]:
+    """Find cores (rows [N, M] of one group) that hear too many columns, and columns of two types in one core."""
+    found = []
+    for name in np.unique(groups):
+        members = np.flatnonzero(groups == name)
+        kinds = [np.unique(column[column > 0]) for column in codes[members].T]
+        used = sum(len(kind) > 0 for kind in kinds)
+        if used > limit:
+            found.append(Violation(int(members[0]), f"axons of group {name}", used, f"{limit} axons"))
+        found += [
+            Violation(int(members[0]), f"types of column {column} in group {name}", (kind - 1).tolist(), "one type")
+            for column, kind in enumerate(kinds)
+            if len(kind) > 1
+        ]
+    return found
