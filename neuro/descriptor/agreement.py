@@ -39,6 +39,11 @@ def kind_has_its_fields(weights: Weights) -> None:
         raise Disagreement(("levels",), f"have {min(levels)}, allowed: > 0, as sign {weights.sign} gives the sign")
     if kind in ("counts", "masks") and weights.slots is None:
         raise Disagreement(("slots",), f"is missing; kind {kind} needs the words per neuron")
+    for field in ("axon_types", "weight_bits"):
+        if kind == "crossbar" and getattr(weights, field) is None:
+            raise Disagreement((field,), "is missing; kind crossbar needs the signed weights of a neuron")
+        if kind not in ("crossbar", "float") and getattr(weights, field) is not None:
+            raise Disagreement((field,), f"belongs to kind crossbar, but kind is {kind}; leave it out")
     if weights.dac and weights.weight_unit_a is None:
         raise Disagreement(("weight_unit_a",), "is missing; dac needs the bias current of a base weight of 1")
     if weights.weight_unit_a and not weights.dac:
@@ -48,7 +53,9 @@ def kind_has_its_fields(weights: Weights) -> None:
 def bases_suit_the_kind(weights: Weights) -> None:
     unique(("bases",), "name", [base.name for base in weights.bases])
     unique(("bases",), "bias", [base.bias for base in weights.bases if base.bias])
-    most = {"masks": min(16, weights.word_bits), "levels": 1}.get(weights.kind, len(weights.bases))
+    if not weights.bases and not weights.axon_types:
+        raise Disagreement(("bases",), f"is missing; kind {weights.kind} needs at least one base weight")
+    most = {"masks": min(16, weights.word_bits), "levels": 1, "crossbar": 0}.get(weights.kind, len(weights.bases))
     if len(weights.bases) > most:
         raise Disagreement(("bases",), f"have {len(weights.bases)}, allowed: at most {most} of kind {weights.kind}")
     for i, base in enumerate(weights.bases):
@@ -107,6 +114,25 @@ def addresses_agree(chip: Chip) -> None:
         if core >= cores.per_chip or neuron >= cores.neurons:
             limits = f"core 0 to {cores.per_chip - 1}, neuron 0 to {cores.neurons - 1}"
             raise Disagreement(("tags", "silent_sources", i), f"have core {core}, neuron {neuron}, allowed: {limits}")
+
+
+def a_crossbar_agrees(chip: Chip) -> None:
+    """An axon is one bit of one source in one core, and all that a neuron has is one of them."""
+    if chip.weights.axon_types is None:
+        return
+    single = {
+        ("currents",): (len(chip.currents), "current: a neuron adds all its axons up"),
+        ("routes", "entries"): (chip.routes.entries, "row: a neuron has one destination"),
+        ("routes", "cores"): (chip.routes.cores, "core: a neuron has one destination"),
+        ("inputs", "events_per_step"): (chip.inputs.events_per_step, "event: an axon is active in a step, or not"),
+        ("delays", "lines"): (chip.delays.lines, "line: a crosspoint has no delay of its own"),
+    }
+    for path, (have, why) in single.items():
+        if have != 1:
+            raise Disagreement(path, f"have {have}, allowed on a crossbar: 1 {why}")
+    if chip.cores.axons is None or chip.cores.axons > 2**chip.tags.bits:
+        text = f"have {chip.cores.axons}, allowed on a crossbar: 1 to {2**chip.tags.bits}, what tags.bits name"
+        raise Disagreement(("cores", "axons"), text)
 
 
 def unique(path: KeyPath, what: str, names: Iterable[Hashable]) -> None:

@@ -25,6 +25,7 @@ Name = Annotated[
 Text = Annotated[str, Field(min_length=1)]
 Ampere = Annotated[float, Field(ge=0, le=1)]
 Joule = Annotated[float, Field(ge=0, le=1e6)]
+BitWidth = Annotated[int, Field(ge=2, le=24)]
 Level = Annotated[float, Field(ge=-1e6, le=1e6)]
 
 Leak = Literal["exponential", "linear", "linear_to_zero"]
@@ -46,6 +47,7 @@ class Cores(Part):
     per_chip: Count
     neurons: Count
     axons: Count | None = Field(None, description="distinct sources one core can listen to; absent = as many as tags")
+    columns: Count | None = Field(None, description="cores of a chip stand in rows of so many; absent = in one row")
 
 
 class Neuron(Part):
@@ -53,11 +55,15 @@ class Neuron(Part):
 
     leak: Leak
     reset: Literal["subtract", "to_value"]
-    refractory: Literal["hold", "integrate"]
+    refractory: Literal["hold", "integrate", "none"]
     floor: float | None = Field(None, description="lowest membrane value; absent = none")
     adaptation: Literal["none", "current", "threshold"]
     distinct_per_core: dict[Constant, Count] = Field(
         default_factory=dict, description="different values of a constant in one core; absent = any number"
+    )
+    constant_bits: dict[Constant, BitWidth] = Field(
+        default_factory=dict,
+        description="constants that are whole numbers of weight units, sign included; absent = any float32",
     )
     latches: dict[Constant, Name] = Field(
         default_factory=dict, description="latch that lets a neuron take the second of two values of its core"
@@ -81,10 +87,14 @@ class Current(Part):
     name: Name
     types: tuple[Name, ...] = Field(min_length=1)
     shunting: tuple[Name, ...] = ()
+    instant: bool = Field(False, description="events act in their own step alone: no synaptic time constant")
 
 
 class Base(Part):
-    """One base weight a core has: a synapse type's (counts), a mask bit's in order (masks), or the scale (levels)."""
+    """One base weight a core has: a synapse type's (counts), a mask bit's in order (masks), or the scale (levels).
+
+    Crossbars have none: every neuron has weights of its own.
+    """
 
     name: Name
     bias: Name | None = Field(None, description="the bias parameter that sets it; absent = any value on the grid")
@@ -93,13 +103,15 @@ class Base(Part):
 class Weights(Part):
     """The synapse memory: what a word holds and how many a neuron has."""
 
-    kind: Literal["counts", "masks", "levels", "float"]
+    kind: Literal["counts", "masks", "levels", "crossbar", "float"]
     slots: Count | None = Field(None, description="words per neuron; absent = as many as there are sources")
     word_bits: int = Field(ge=1, le=64, description="bits of one word of synapse memory")
-    bases: tuple[Base, ...] = Field(min_length=1)
+    bases: tuple[Base, ...] = ()
     levels: tuple[Level, ...] | None = Field(
         None, description="kind levels: the values a word can take, times the scale"
     )
+    axon_types: Count | None = Field(None, description="kind crossbar: weights of a neuron, one for each type of axon")
+    weight_bits: BitWidth | None = Field(None, description="kind crossbar: bits of such a weight, sign included")
     sign: Literal["type", "free", "source", "row"] = "type"
     base_max: float = Field(4.0, ge=1e-6, le=1e6, description="largest base weight, in thresholds; sets the grid")
     dac: Literal["N", "P"] | None = Field(None, description="bias DAC table that base weights are read from")
@@ -133,6 +145,7 @@ class Routes(Part):
 
     entries: Count | None = Field(None, description="rows per neuron; absent = as many as needed")
     reserved: Index = Field(0, description="rows kept for monitoring")
+    cores: Count | None = Field(None, description="cores of its chip that one row reaches; absent = any number")
     max_hop: Index | None = Field(None, description="chips a route can go along one axis; absent = the whole board")
 
     @model_validator(mode="after")
@@ -208,6 +221,7 @@ class Chip(Part):
         agreement.types_agree(self)
         agreement.weights_agree(self)
         agreement.addresses_agree(self)
+        agreement.a_crossbar_agrees(self)
         return self
 
     @property

@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 
 from neuro.descriptor import load_chip
+from neuro.errors import DescriptionError
 
 
 def test_the_small_chip_loads(chip_file):
@@ -39,7 +40,7 @@ ONE_MISTAKE = [
         "  slots: 4",
         "  sltos: 4\n  slots: 4",
         "19: weights.sltos: unknown key, did you mean slots? allowed: kind, slots, word_bits, "
-        "bases, levels, sign, base_max, dac, weight_unit_a",
+        "bases, levels, axon_types, weight_bits, sign, base_max, dac, weight_unit_a",
     ),
     (
         "{tau_mem: 2}",
@@ -47,7 +48,7 @@ ONE_MISTAKE = [
         "10: neuron.distinct_per_core.tau: unknown key, did you mean tau_syn? allowed: tau_mem, "
         "tau_syn, threshold, v_reset, refractory, adaptation, bias",
     ),
-    ("  kind: counts\n", "", "17: weights.kind: is missing, needed: counts, masks, levels or float"),
+    ("  kind: counts\n", "", "17: weights.kind: is missing, needed: counts, masks, levels, crossbar or float"),
     ("[plus, minus]", "[]", f"16: currents.fast.types: have [], allowed: a list of at least 1, each {NAME}"),
     ("[plus, minus]", "[plus, minsu]", "16: currents.fast.types: have minsu, allowed: plus, minus"),
     ("[plus, minus]", "[plus, 'a b']", f"16: currents.fast.types.1: have 'a b', allowed: {NAME}"),
@@ -133,6 +134,21 @@ KINDS = [
         "23: weights.bases.minus.bias: is missing; dac N needs the name of the parameter that sets the base weight",
     ),
     ("  dac: N\n", "", "17: weights.dac: is missing; weight_unit_a needs the table base weights are read from"),
+    (
+        "kind: counts",
+        "kind: crossbar\n  weight_bits: 4",
+        "17: weights.axon_types: is missing; kind crossbar needs the signed weights of a neuron",
+    ),
+    (
+        "kind: counts",
+        "kind: counts\n  axon_types: 4",
+        "19: weights.axon_types: belongs to kind crossbar, but kind is counts; leave it out",
+    ),
+    (
+        "kind: counts",
+        "kind: crossbar\n  axon_types: 4\n  weight_bits: 9",
+        "23: weights.bases: have 2, allowed: at most 0 of kind crossbar",
+    ),
     ("bits: 4, own", "bits: 2, own", "26: tags.own_bits: have 3, allowed: 0 to bits = 2"),
 ]
 
@@ -140,6 +156,23 @@ KINDS = [
 @pytest.mark.parametrize(("old", "new", "message"), KINDS, ids=[new.strip()[:30] for _, new, _ in KINDS])
 def test_parts_that_disagree(chip_file, mistakes, old, new, message):
     assert mistakes(chip_file((old, new))) == [f"chip.yaml:{message}"]
+
+
+CROSSBARS = [
+    ("routes.entries=2", "routes.entries: have 2, allowed on a crossbar: 1 row: a neuron has one destination"),
+    ("routes.cores=4", "routes.cores: have 4, allowed on a crossbar: 1 core: a neuron has one destination"),
+    ("inputs.events_per_step=3", "inputs.events_per_step: have 3, allowed on a crossbar: 1 event: an axon is active"),
+    ("delays.lines=2", "delays.lines: have 2, allowed on a crossbar: 1 line: a crosspoint has no delay of its own"),
+    ("cores.axons=300", "cores.axons: have 300, allowed on a crossbar: 1 to 256, what tags.bits name"),
+    ("cores.axons=null", "cores.axons: have None, allowed on a crossbar: 1 to 256, what tags.bits name"),
+]
+
+
+@pytest.mark.parametrize(("override", "message"), CROSSBARS, ids=[override for override, _ in CROSSBARS])
+def test_a_crossbar_that_disagrees(override, message):
+    with pytest.raises(DescriptionError) as caught:
+        load_chip("truenorth", [override])
+    assert message in str(caught.value)
 
 
 def test_all_mistakes_at_once_in_the_order_of_the_file(chip_file, mistakes):
@@ -150,7 +183,7 @@ def test_all_mistakes_at_once_in_the_order_of_the_file(chip_file, mistakes):
         "4 mistakes in this chip:",
         "chip.yaml:4: neuron.leak: is missing, needed: exponential, linear or linear_to_zero",
         "chip.yaml:5: neuron.leek: unknown key, did you mean leak? allowed: leak, reset, refractory, floor, "
-        "adaptation, distinct_per_core, latches",
+        "adaptation, distinct_per_core, constant_bits, latches",
         f"chip.yaml:19: weights.slots: have none, allowed: {WHOLE}, or null",
         "chip.yaml:26: tags.bits: have 1e400, which is not finite, allowed: a whole number from 1 to 32",
     ]

@@ -12,7 +12,7 @@ from neuro.descriptor.document import read_document
 from neuro.descriptor.shipped import shipped
 from neuro.errors import DescriptionError
 
-NAMES = ["binary-core", "dynapse1", "dynapse2", "generic"]
+NAMES = ["binary-core", "dynapse1", "dynapse2", "generic", "truenorth"]
 
 
 def test_names():
@@ -42,7 +42,9 @@ def test_reader_agrees_with_yaml(name):
 
 
 def test_real_and_not():
-    assert {name: load_chip(name).real for name in NAMES} == dict(zip(NAMES, [False, True, True, False], strict=True))
+    assert {name: load_chip(name).real for name in NAMES} == dict(
+        zip(NAMES, [False, True, True, False, True], strict=True)
+    )
 
 
 def test_dynapse1_limits():
@@ -90,6 +92,13 @@ def test_dynapse2_dac_full_scale():
             assert rows[coarse, 255] == pytest.approx(current, rel=5e-3)
 
 
+def test_truenorth_limits():
+    chip = load_chip("truenorth")
+    assert (chip.cores.per_chip, chip.cores.columns, chip.cores.neurons, chip.cores.axons) == (4096, 64, 256, 256)
+    assert (chip.weights.axon_types, chip.weights.weight_bits, chip.delays.route_max) == (4, 9, 15)
+    assert (chip.routes.entries, chip.routes.cores) == (1, 1)
+
+
 @pytest.mark.parametrize("name", ["dynapse1", "dynapse2"])
 def test_dac_has_fine_steps_where_weights_live(name):
     chip = load_chip(name)
@@ -124,7 +133,7 @@ def test_unknown_name_lists_the_names_and_the_nearest():
         find_shipped("dynaps1", "chips")
     assert str(caught.value) == (
         "no chip is named 'dynaps1', did you mean dynapse1? "
-        "allowed: binary-core, dynapse1, dynapse2, generic, or a path to a .yaml file"
+        "allowed: binary-core, dynapse1, dynapse2, generic, truenorth, or a path to a .yaml file"
     )
 
 
