@@ -15,6 +15,7 @@ from torch import nn
 from neuro.descriptor import Chip
 from neuro.errors import DescriptionError, FeasibilityError
 from neuro.nn.checksum import UNPROJECTED, checksum
+from neuro.placement import grid_exponent
 
 
 def grid_bits(events: int, units: float) -> int:
@@ -26,11 +27,6 @@ def grid_bits(events: int, units: float) -> int:
             "within the 24 that float32 adds exactly; allowed: slots times events up to 2^23"
         )
     return bits
-
-
-def grid_exponent(base_max: float, bits: int) -> int:
-    """The smallest e with base_max / 2^e < 2^bits."""
-    return math.floor(math.log2(base_max)) + 1 - bits
 
 
 class BaseWeights(nn.Module):

@@ -1,7 +1,9 @@
 """Placement: populations → cores → tags → routes, a plan made before the first training step."""
 
+from neuro.placement.fanout import Fanout
+from neuro.placement.grid import crossbar_unit, grid_exponent
 from neuro.placement.make import place
 from neuro.placement.parameters import neuron_model
 from neuro.placement.plan import Plan, Route
 
-__all__ = ["Plan", "Route", "neuron_model", "place"]
+__all__ = ["Fanout", "Plan", "Route", "crossbar_unit", "grid_exponent", "neuron_model", "place"]

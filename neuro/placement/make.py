@@ -5,6 +5,7 @@ from __future__ import annotations
 from neuro.descriptor import Chip, SynapseType
 from neuro.errors import DescriptionError, FitError
 from neuro.placement.cores import assign_cores, assign_neurons, latches
+from neuro.placement.fanout import lay_out_crossbars
 from neuro.placement.parameters import currents_in_use, parameter_set
 from neuro.placement.plan import Plan
 from neuro.placement.routing import route
@@ -20,8 +21,12 @@ def place(spec: NetworkSpec, chip: Chip, seed: int = 0) -> Plan:
     _check_delays(spec, chip)
     currents = currents_in_use(spec, chip)
     parameters = {name: parameter_set(name, spec, chip, currents) for name in spec.populations}
-    locations, routes, inputs = _lay_out(spec, chip, parameters)
-    return Plan(
+    fanouts, routes, inputs = {}, (), ()
+    if chip.weights.axon_types is None:
+        locations, routes, inputs = _lay_out(spec, chip, parameters)
+    else:  # who gets an axon where, training decides
+        locations, fanouts = lay_out_crossbars(spec, chip)
+    plan = Plan(
         spec=spec,
         chip=chip,
         currents=currents,
@@ -31,7 +36,10 @@ def place(spec: NetworkSpec, chip: Chip, seed: int = 0) -> Plan:
         routes=routes,
         inputs=inputs,
         latches=latches(spec, chip, parameters, locations),
+        fanouts=fanouts,
     )
+    _check_projections(plan)
+    return plan
 
 
 def _lay_out(spec: NetworkSpec, chip: Chip, parameters):
@@ -73,12 +81,17 @@ def _check_delays(spec: NetworkSpec, chip: Chip) -> None:
                 f"populations.{name}.route_delay is {population.route_delay}, allowed on {chip.label}: 1 to "
                 f"{delays.route_max} steps"
             )
+
+
+def _check_projections(plan: Plan) -> None:
+    spec, chip = plan.spec, plan.chip
     for p in spec.projections:
-        start = 0 if p.source in spec.inputs else spec.populations[p.source].route_delay
+        start = plan.source_delay(p.source)
         reachable = sorted(start + line for line in spec.delay_lines)
         if p.delay is not None and p.delay not in reachable:
+            splits = p.source in plan.fanouts and plan.fanouts[p.source].splits
             raise DescriptionError(
                 f"the projection {p.source} → {p.target} has delay {p.delay}, allowed: "
-                f"{', '.join(map(str, reachable))} steps (route {start} + delay_lines {list(spec.delay_lines)}) on "
-                f"{chip.label}"
+                f"{', '.join(map(str, reachable))} steps (route {start}{', splitter included,' if splits else ''} + "
+                f"delay_lines {list(spec.delay_lines)}) on {chip.label}"
             )

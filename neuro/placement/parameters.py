@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from neuro.descriptor import Chip
 from neuro.dynamics import NeuronModel, ParameterSet
 from neuro.errors import DescriptionError
+from neuro.placement.grid import crossbar_unit
 from neuro.task import NetworkSpec, Population
 
 
@@ -40,19 +42,29 @@ def listens_with(population: Population, chip: Chip) -> tuple[str, ...]:
 
 
 def parameter_set(name: str, spec: NetworkSpec, chip: Chip, currents: tuple[str, ...]) -> ParameterSet:
-    """Turn times into decays: float32(exp(−dt/τ)) computed once in float64; refractory time into whole steps."""
+    """Turn times into decays: float32(exp(−dt/τ)) computed once in float64; refractory time into whole steps.
+
+    What the chip's neurons do not have, synaptic time constants or a refractory period, is left out.
+    """
     population = spec.populations[name]
     where = f"populations.{name}"
     decays = _by_current(population, chip.currents[0].name)
+    instant = {current.name for current in chip.currents if current.instant}
     if population.tau_syn_s is not None:
         decays = {current: _decay(tau, spec.dt_s) for current, tau in decays.items()}
+    elif any(decays[current] for current in instant & set(decays)):
+        raise DescriptionError(
+            f"{where}.decay_syn: events act in their own step alone on {chip.label}, allowed: 0, or tau_syn_s, which is "
+            "left out here"
+        )
     adaptation = population.adaptation
     if adaptation and chip.neuron.adaptation == "none":
         raise DescriptionError(f"{where}.adaptation: the neurons of {chip.label} do not adapt; leave it out")
     floor = -math.inf if chip.neuron.floor is None else chip.neuron.floor
-    return ParameterSet(
+    rests = chip.neuron.refractory != "none"
+    constants = ParameterSet(
         leak=_f32(_leak(where, population, spec, chip)),
-        decay_syn=tuple(_f32(decays.get(current, 0.0)) for current in currents),
+        decay_syn=tuple(0.0 if c in instant else _f32(decays.get(c, 0.0)) for c in currents),
         theta=_f32(population.threshold),
         v_reset=_f32(population.v_reset),
         floor=_f32(floor),
@@ -61,8 +73,27 @@ def parameter_set(name: str, spec: NetworkSpec, chip: Chip, currents: tuple[str,
         decay_a=_f32(adaptation.decay if adaptation.decay is not None else _decay(adaptation.tau_s, spec.dt_s))
         if adaptation
         else 0.0,
-        refractory_steps=round(population.refractory_s / spec.dt_s),
+        refractory_steps=round(population.refractory_s / spec.dt_s) if rests else 0,
     )
+    return _in_whole_units(where, constants, population.threshold, chip) if chip.neuron.constant_bits else constants
+
+
+def _in_whole_units(where: str, constants: ParameterSet, threshold: float, chip: Chip) -> ParameterSet:
+    """Round constants to whole weight units, a linear leak and the bias as one number; refuse what has too many bits."""
+    unit = crossbar_unit(chip, threshold)
+    if chip.neuron.leak == "linear":
+        constants = replace(constants, leak=constants.leak - constants.bias, bias=0.0)
+    whole = {}
+    for constant, bits in chip.neuron.constant_bits.items():
+        name = {"tau_mem": "leak", "threshold": "theta"}.get(constant, constant)
+        units, most = round(getattr(constants, name) / unit), 2 ** (bits - 1) - 1
+        if abs(units) > most or (name == "theta" and units < 1):
+            raise DescriptionError(
+                f"{where}: {constant} is {getattr(constants, name):g}, {units} units of {unit:g}, allowed on {chip.label}: "
+                f"at most {most} units either way, for thresholds at least 1"
+            )
+        whole[name] = units * unit
+    return replace(constants, **whole)
 
 
 def _by_current(population: Population, first: str) -> dict[str, float]:
@@ -77,10 +108,12 @@ def _leak(where: str, population: Population, spec: NetworkSpec, chip: Chip) -> 
                 f"{where}.leak: the membrane of {chip.label} leaks exponentially; give tau_mem_s or decay_mem"
             )
         return population.decay_mem if population.decay_mem is not None else _decay(population.tau_mem_s, spec.dt_s)
+    if population.tau_mem_s is not None:  # as much as an exponential membrane loses at half its threshold
+        return population.threshold / 2 * (1 - _decay(population.tau_mem_s, spec.dt_s))
     if population.leak is None:
         raise DescriptionError(
             f"{where}: the membrane of {chip.label} leaks by a fixed amount a step ({chip.neuron.leak}); "
-            "give `leak` in place of tau_mem_s and decay_mem"
+            "give `leak`, or tau_mem_s, in place of decay_mem"
         )
     return population.leak
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from neuro.descriptor import Chip, SynapseType
 from neuro.dynamics import ParameterSet
+from neuro.placement.fanout import Fanout
+from neuro.placement.grid import crossbar_unit
 from neuro.placement.parameters import listens_with
 from neuro.task import NetworkSpec
 
@@ -30,6 +32,8 @@ class Plan:
     """A network laid out on a chip, before the first training step.
 
     locations: population -> int array [n, 3] of (chip, core, neuron). types: synapse types in use, in descriptor order.
+    fanouts: where a neuron has one destination, how each population reaches who listens; routes and inputs are then
+    empty, as training decides who gets an axon.
     """
 
     spec: NetworkSpec
@@ -41,6 +45,7 @@ class Plan:
     routes: tuple[Route, ...]
     inputs: tuple[Route, ...]
     latches: tuple[tuple[int, int, int, str], ...]
+    fanouts: dict[str, Fanout] = field(default_factory=dict)
 
     @cached_property
     def cores(self) -> tuple[tuple[int, int], ...]:
@@ -69,8 +74,11 @@ class Plan:
         return result
 
     def source_delay(self, source: str) -> int:
-        """Steps an event is on its way before any delay line: 0 for inputs, the route's delay for neurons."""
-        return 0 if source in self.spec.inputs else self.spec.populations[source].route_delay
+        """Steps an event is on its way before any delay line: 0 for inputs, the routes' delay for neurons."""
+        if source in self.spec.inputs:
+            return 0
+        splits = source in self.fanouts and self.fanouts[source].splits
+        return self.spec.populations[source].route_delay + splits
 
     def width(self, target: str) -> int:
         """How many columns a population's synapse memory has: all that it could listen to."""
@@ -114,10 +122,22 @@ class Plan:
                 for c, k in sorted({(int(a), int(b)) for a, b, _ in place})
             ]
             lines.append(f"  {name} ({len(place)} neurons): {'; '.join(parts)}")
-        for chip, core in self.cores:
+        for chip, core in self.cores if not self.fanouts else ():
             heard = sum(r.target_chip == chip and core in r.cores for r in (*self.routes, *self.inputs))
             lines.append(f"  chip {chip} core {core} tells {heard} sources apart (of {tags_per_core(self.chip)})")
-        return "\n".join(lines)
+        return "\n".join([*lines, *map(self._describe_fanout, self.fanouts)])
+
+    def _describe_fanout(self, name: str) -> str:
+        fanout, constants = self.fanouts[name], self.parameters[name]
+        cores = {(int(c), int(k)) for c, k, _ in fanout.axons}
+        way = (
+            f"{len(cores)} cores of splitters, one step more" if fanout.splits else f"{len(fanout.copies)} copies each"
+        )
+        unit = crossbar_unit(self.chip, self.spec.populations[name].threshold)
+        return (
+            f"  {name} may hear {self.width(name)} sources on {self.chip.cores.axons} axons a core; {len(fanout.targets)} "
+            f"cores listen to it: {way}; threshold {constants.theta / unit:g}, leak {constants.leak / unit:g} weight units"
+        )
 
 
 def tags_per_core(chip: Chip) -> int:
