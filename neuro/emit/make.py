@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from neuro.emit.crossbar import SPLITTER_EXPONENT, crossbar_frames, relays_of, splitter_cores, splitter_set
 from neuro.errors import FeasibilityError, NeuroError
 from neuro.nn import Network
 from neuro.placement import Plan, Route
@@ -26,18 +27,26 @@ def export(source) -> Tables:
     violations = network.violations()
     if violations:
         raise FeasibilityError(f"the network breaks {len(violations)} limits, first: {violations[0]}")
-    sets = list(dict.fromkeys(plan.parameters.values()))
+    splits = [splitter_set(plan)] if splitter_cores(plan) else []
+    sets = list(dict.fromkeys([*plan.parameters.values(), *splits]))
     frames = {
         "neurons": _neurons(plan, sets),
-        "weights": _weights(network),
-        "synapses": _synapses(network),
-        "routes": _routes(plan),
-        "inputs": _inputs(plan),
+        **(crossbar_frames(network) if plan.fanouts else _memory_frames(network)),
         "readout": _readout(network),
         "biases": _biases(network),
         "latches": pd.DataFrame(plan.latches, columns=["chip", "core", "neuron", "name"]),
     }
     return make_tables(_manifest(network, sets), frames)
+
+
+def _memory_frames(network: Network) -> dict[str, pd.DataFrame]:
+    """Give the frames of synapse memory and routing where placement has routed everything."""
+    return {
+        "weights": _weights(network),
+        "synapses": _synapses(network),
+        "routes": _routes(network.plan),
+        "inputs": _inputs(network.plan),
+    }
 
 
 def _network_of(source) -> Network:
@@ -53,20 +62,26 @@ def _network_of(source) -> Network:
 def _manifest(network: Network, sets: list) -> dict:
     plan, spec = network.plan, network.plan.spec
     columns = plan.chip.board.columns
-    chips = sorted({chip for chip, _ in plan.cores})
+    chips = sorted({chip for chip, _ in (*plan.cores, *splitter_cores(plan))})
     return {
         "chip": plan.chip,
         "dt_s": spec.dt_s,
         "chips": [{"chip": c, "x": c % columns, "y": c // columns} for c in chips],
         "inputs": [{"name": name, "channels": size} for name, size in spec.inputs.items()],
-        "populations": [{"name": name, "size": p.size} for name, p in spec.populations.items()],
+        "populations": [
+            *({"name": name, "size": p.size} for name, p in spec.populations.items()),
+            *({"name": relay.name, "size": len(relay.places)} for relay in relays_of(plan)),
+        ],
         "outputs": [_output(network, name) for name in spec.outputs],
         "currents": list(plan.currents),
         "shunting_as_subtractive": spec.shunting_as_subtractive,
         "delay_lines": list(spec.delay_lines),
         "grid_exponents": [
-            {"chip": chip, "core": core, "exponent": int(e)}
-            for (chip, core), e in zip(plan.cores, network.bases.exponents, strict=True)
+            *(
+                {"chip": chip, "core": core, "exponent": int(e)}
+                for (chip, core), e in zip(plan.cores, network.bases.exponents, strict=True)
+            ),
+            *({"chip": c, "core": k, "exponent": SPLITTER_EXPONENT} for c, k in splitter_cores(plan)),
         ],
         "parameter_sets": [{"id": i, **_hexed(asdict(s))} for i, s in enumerate(sets)],
     }
@@ -94,11 +109,13 @@ def _hexed(values: dict) -> dict:
 
 
 def _neurons(plan: Plan, sets: list) -> pd.DataFrame:
+    own = [(places, plan.parameters[name]) for name, places in plan.locations.items()]
+    added = [(r.places, splitter_set(plan) if r.splits else plan.parameters[r.source]) for r in relays_of(plan)]
     parts = []
-    for number, (name, places) in enumerate(plan.locations.items()):
+    for number, (places, constants) in enumerate((*own, *added)):
         part = pd.DataFrame(places, columns=["chip", "core", "neuron"])
         part["population"], part["index"] = number, np.arange(len(places))
-        part["parameters"] = sets.index(plan.parameters[name])
+        part["parameters"] = sets.index(constants)
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
 

@@ -19,8 +19,8 @@ def first_latent(
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Make a population's first latent [N, M, C, D]: given by source, or uniform in ± gain · θ · sqrt(3 / fan-in).
 
-    The fan-in is what a neuron may listen to, or its slots where those are fewer: few words must be large ones. With a
-    number of entries: latent [N, E, C, D] and the column each entry listens to [N, E], the largest of those given.
+    The fan-in is what a neuron may listen to, or its slots or axons where those are fewer: few words must be large
+    ones. With a number of entries: latent [N, E, C, D] and the column each entry listens to [N, E], the largest given.
     """
     if given is not None:
         allowed = plan.allowed(name)
@@ -37,7 +37,8 @@ def first_latent(
         source = draw_sources(plan, name, entries, torch.Generator().manual_seed(seed + 1))
         mask = torch.from_numpy(plan.usable(name)).float()[source]
     population = plan.spec.populations[name]
-    fan_in = min(float(mask.sum() / len(mask)), plan.chip.weights.slots or math.inf)
+    chip = plan.chip
+    fan_in = min(float(mask.sum() / len(mask)), chip.weights.slots or math.inf, chip.cores.axons or math.inf)
     bound = population.init_gain * population.threshold * math.sqrt(3 / max(fan_in, 1.0))
     return (torch.rand(mask.shape, generator=generator) * 2 - 1) * bound * mask, source
 

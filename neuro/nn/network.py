@@ -13,6 +13,7 @@ from neuro.descriptor import Chip
 from neuro.dynamics import State
 from neuro.errors import DescriptionError, FeasibilityError
 from neuro.nn.by_words import ByWords
+from neuro.nn.crossbar import CrossbarMemory
 from neuro.nn.entries import number_of_entries, redraw
 from neuro.nn.exact import exact_products
 from neuro.nn.groups import groups_of
@@ -25,6 +26,7 @@ from neuro.nn.schemes import build_bases, build_scheme, sign_limits
 from neuro.nn.state import NetworkState, Record, check_state
 from neuro.placement import Plan, place
 from neuro.task import Task
+from neuro.weights import CrossbarScheme
 
 
 class Network(nn.Module):
@@ -216,8 +218,10 @@ def _is_slots(storage: str, reserve: int | None) -> bool:
 
 def _memory(plan: Plan, name: str, bases, source: torch.Tensor | None) -> SynapseMemory:
     allowed = plan.allowed(name) if source is None else None
-    return SynapseMemory(
-        build_scheme(plan, name, bases),
+    scheme = build_scheme(plan, name, bases)
+    kind = CrossbarMemory if isinstance(scheme, CrossbarScheme) else SynapseMemory
+    return kind(
+        scheme,
         None if allowed is None else torch.from_numpy(allowed),
         sign_limits(plan) if bases is not None else None,
         bases,

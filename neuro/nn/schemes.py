@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from neuro import weights
+from neuro.errors import DescriptionError
 from neuro.nn.bases import BaseWeights, grid_bits, rows_of
 from neuro.placement import Plan
 
@@ -15,10 +16,24 @@ def build_bases(plan: Plan) -> BaseWeights | None:
     if chip.weights.kind == "float":
         return None
     thetas = [0.0] * len(plan.cores)
-    for name, parameters in plan.parameters.items():
+    for name, population in plan.spec.populations.items():
         for core in set(plan.core_index(name).tolist()):
-            thetas[core] = max(thetas[core], parameters.theta)
-    return BaseWeights(chip, thetas, base_names(plan), grid_bits(chip.inputs.events_per_step, row_units(plan)))
+            thetas[core] = max(thetas[core], population.threshold)
+    return BaseWeights(chip, thetas, base_names(plan), weight_bits(plan))
+
+
+def weight_bits(plan: Plan) -> int:
+    """Bits of a base weight, or, without a sign, of the weights a neuron of a crossbar has."""
+    chip = plan.chip
+    free = grid_bits(chip.inputs.events_per_step, row_units(plan))
+    if chip.weights.kind != "crossbar":
+        return free
+    if chip.weights.weight_bits - 1 > free:
+        raise DescriptionError(
+            f"weights.weight_bits is {chip.weights.weight_bits} on {chip.cores.axons} axons, allowed: at most "
+            f"{free + 1}, so that float32 adds a row exactly"
+        )
+    return chip.weights.weight_bits - 1
 
 
 def base_names(plan: Plan) -> list[str]:
@@ -32,13 +47,15 @@ def slots(plan: Plan) -> int:
     """Words of a neuron; where the chip names no number, the most sources a neuron may listen to."""
     if plan.chip.weights.slots is not None:
         return plan.chip.weights.slots
+    if plan.chip.weights.kind == "crossbar":
+        return plan.chip.cores.axons
     return max(max(c.stop for c in plan.columns(p).values()) for p in plan.spec.populations)
 
 
 def row_units(plan: Plan) -> float:
     """The most base weights one row can add up to."""
     w = plan.chip.weights
-    per_word = {"counts": 1, "masks": len(w.bases), "levels": max(map(abs, w.levels or (1,)))}[w.kind]
+    per_word = {"masks": len(w.bases), "levels": max(map(abs, w.levels or (1,)))}.get(w.kind, 1)
     return slots(plan) * per_word
 
 
@@ -56,6 +73,9 @@ def build_scheme(plan: Plan, population: str, bases: BaseWeights | None, rows=sl
         return weights.CountScheme(values, [t.sign for t in types], w.slots, [current_of[name] for name in names])
     if w.kind == "masks":
         return weights.MaskScheme(values, w.slots)
+    if w.kind == "crossbar":
+        units = torch.zeros(len(cores), w.axon_types, dtype=torch.int64)  # the first projection fits them
+        return weights.CrossbarScheme(units, plan.chip.cores.axons, w.weight_bits, bases.grid().double()[cores], cores)
     return weights.LevelScheme(
         w.levels,
         w.slots,

@@ -27,7 +27,7 @@ CONSTANTS = {
 
 def neuron_findings(joined: Joined) -> list[Finding]:
     """Find constants the chip's neurons cannot have, alone or together in a core."""
-    return [*_constants(joined), *_distinct(joined), *_latches(joined)]
+    return [*_constants(joined), *_whole(joined), *_distinct(joined), *_latches(joined)]
 
 
 def _constants(joined: Joined) -> Iterator[Finding]:
@@ -49,14 +49,31 @@ def _bounds(p: Parameters, joined: Joined) -> Iterator[tuple[str, float, float, 
     floor = -math.inf if neuron.floor is None else float(np.float32(neuron.floor))
     low = {"exponential": 0.0, "linear_to_zero": 0.0, "linear": -most}[neuron.leak]
     yield "leak", p.leak, low, 1.0 if neuron.leak == "exponential" else most
+    instant = {current.name for current in joined.chip.currents if current.instant}
     for current, decay in zip(joined.manifest.currents, p.decay_syn, strict=True):
-        yield f"decay_syn of {current}", decay, 0.0, 1.0
+        yield f"decay_syn of {current}", decay, 0.0, 0.0 if current in instant else 1.0
+    yield "refractory_steps", float(p.refractory_steps), 0.0, 0.0 if neuron.refractory == "none" else most
     yield "theta", p.theta, -most, most
     yield "v_reset", p.v_reset, -most, most
     yield "floor", p.floor, floor, floor
     yield "bias", p.bias, -most, most
     yield "beta", p.beta, *((0.0, 0.0) if neuron.adaptation == "none" else (-most, most))
     yield "decay_a", p.decay_a, 0.0, 1.0
+
+
+def _whole(joined: Joined) -> Iterator[Finding]:
+    """Constants that are whole numbers of a core's weight units, of so many bits with sign."""
+    limits = {**joined.chip.neuron.constant_bits}
+    pairs = joined.neurons[["chip", "core", "parameters"]].drop_duplicates() if limits else joined.neurons[:0]
+    sets, exponents = {p.id: p for p in joined.manifest.parameter_sets}, joined.tables.exponents
+    for chip, core, number in pairs[["chip", "core", "parameters"]].itertuples(index=False):
+        where = f"manifest parameter set {number} on {CORE.format(chip=chip, core=core)}"
+        for constant, bits in limits.items():
+            units, most = CONSTANTS[constant](sets[number]) / 2.0 ** exponents[chip, core], 2 ** (bits - 1) - 1
+            if units != round(units):
+                yield Finding(f"{constant} in weight units", where, repr(units), "a whole number")
+            elif abs(units) > most:
+                yield Finding(f"{constant} in weight units", where, int(abs(units)), most)
 
 
 def is_float32(value: float) -> bool:

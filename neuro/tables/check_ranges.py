@@ -53,25 +53,27 @@ def _allowed(tables: Tables) -> dict[str, dict[str, range | tuple]]:
     populations = range(len(manifest.populations))
     ids = tuple(p.id for p in manifest.parameter_sets)
     types, parts, codes = _words(tables)
+    crossbar, axons = chip.weights.kind == "crossbar", range(chip.cores.axons or 0)
     names = sorted({*chip.neuron.latches.values()})
     return {
         "neurons": {**neuron, "population": populations, "index": ANY, "parameters": ids},
         "weights": {
             **core,
-            "neuron": UNUSED,
-            "type": UNUSED if chip.weights.kind == "masks" else types,
+            "neuron": neuron["neuron"] if crossbar else UNUSED,
+            "type": UNUSED if crossbar or chip.weights.kind == "masks" else types,
             "part": parts,
             "value": range(1 - 2**24, 2**24),
         },
         "synapses": {
             **neuron,
-            "slot": ANY,
+            "slot": axons if crossbar else ANY,
             "tag": event["tag"],
-            "type": types,
+            "type": UNUSED if crossbar else types,
             "part": UNUSED,
             "code": codes,
             "delay": manifest.delay_lines,
         },
+        "axons": {**core, "axon": axons if crossbar else (), "tag": event["tag"], "type": parts},
         "routes": {**neuron, "route": ANY, **event, "delay": range(1, min(chip.delays.route_max, MAX_DELAY) + 1)},
         "inputs": {"input": range(len(manifest.inputs)), "channel": ANY, **event, "delay": range(MAX_DELAY + 1)},
         "readout": {
@@ -93,4 +95,4 @@ def _words(tables: Tables) -> tuple[tuple[int, ...], range | tuple, range]:
         return types, range(len(weights.bases)), range(1, 2 ** len(weights.bases))
     if weights.kind == "levels":
         return types, range(len(weights.levels)), range(len(weights.levels))
-    return types, UNUSED, range(1, 2)
+    return types, range(weights.axon_types) if weights.kind == "crossbar" else UNUSED, range(1, 2)

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from neuro.tables.columns import COLUMNS, key_of
-from neuro.tables.finding import CORE, NEURON, WEIGHT, Finding, found
-from neuro.tables.joined import HERE, weight_rows_of
+from neuro.tables.finding import CORE, NEURON, SYNAPSE, WEIGHT, Finding, found
+from neuro.tables.joined import HERE, WEIGHT_KEY, weight_rows_of
 from neuro.tables.model import Tables
 
 
@@ -21,6 +21,7 @@ def reference_findings(tables: Tables) -> list[Finding]:
         _populations,
         _channels,
         _exponents,
+        _axons,
         _weights,
         _readout,
     )
@@ -40,7 +41,7 @@ def _duplicates(tables: Tables) -> list[Finding]:
 
 def _neurons_exist(tables: Tables) -> list[Finding]:
     findings = []
-    for table in ("synapses", "routes", "latches"):
+    for table in ("synapses", "routes", "latches", *(("weights",) if tables.chip.weights.kind == "crossbar" else ())):
         lost = _without(tables.frames[table][HERE].drop_duplicates(), tables.frames["neurons"], HERE)
         findings += found("neuron", lost, f"{table}: {NEURON}", "no such neuron", "neurons that stand in neurons")
     return findings
@@ -80,10 +81,20 @@ def _exponents(tables: Tables) -> list[Finding]:
     return found("grid exponent", lost, CORE, "none", "one entry of manifest grid_exponents")
 
 
+def _axons(tables: Tables) -> list[Finding]:
+    """Crossbars: a word is a crosspoint with an axon of its core."""
+    if tables.chip.weights.kind != "crossbar":
+        return []
+    axons = tables.frames["axons"].rename(columns={"axon": "slot"})
+    lost = _without(tables.frames["synapses"], axons, ["chip", "core", "slot"])
+    return found("axon", lost, SYNAPSE, "no such axon", "axons that stand in axons")
+
+
 def _weights(tables: Tables) -> list[Finding]:
-    key = ["chip", "core", "type", "part"]
-    needed = weight_rows_of(tables.frames["synapses"], tables.chip)[key].drop_duplicates()
-    return found("weight", _without(needed, tables.frames["weights"], key), WEIGHT, "no row", "a row for every word")
+    needed = weight_rows_of(tables)[WEIGHT_KEY].drop_duplicates()
+    return found(
+        "weight", _without(needed, tables.frames["weights"], WEIGHT_KEY), WEIGHT, "no row", "a row for every word"
+    )
 
 
 def _readout(tables: Tables) -> list[Finding]:

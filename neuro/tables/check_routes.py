@@ -7,12 +7,12 @@ from operator import itemgetter
 import numpy as np
 
 from neuro.tables.finding import NEURON, ROUTE, Finding, found
-from neuro.tables.joined import HERE, Joined
+from neuro.tables.joined import HERE, Joined, spread_over_cores
 
 
 def route_findings(joined: Joined) -> list[Finding]:
     """Find neurons with more routes than rows, routes that go too far, chips with too many input channels."""
-    return [*_entries(joined), *_hops(joined), *_channels(joined)]
+    return [*_entries(joined), *_cores(joined), *_hops(joined), *_channels(joined)]
 
 
 def _entries(joined: Joined) -> list[Finding]:
@@ -25,6 +25,16 @@ def _entries(joined: Joined) -> list[Finding]:
         return findings
     limit = routes.entries - routes.reserved
     return findings + found("routes", rows[rows["nunique"] > limit], NEURON, itemgetter("nunique"), limit)
+
+
+def _cores(joined: Joined) -> list[Finding]:
+    limit = joined.chip.routes.cores
+    if limit is None:
+        return []
+    routes = spread_over_cores(joined.tables.frames["routes"], joined.chip)
+    reached = routes.groupby([*HERE, "route"])["target_core"].size().reset_index()
+    over = reached[reached["target_core"] > limit]
+    return found("cores of a route", over, ROUTE, itemgetter("target_core"), limit)
 
 
 def _hops(joined: Joined) -> list[Finding]:

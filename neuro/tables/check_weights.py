@@ -17,7 +17,7 @@ def weight_findings(joined: Joined) -> list[Finding]:
     """Find weight values no base weight gives, and neurons whose sums could be rounded."""
     weights = joined.tables.frames["weights"]
     kind = joined.chip.weights.kind
-    rules = _levels if kind == "levels" else _bases
+    rules = {"levels": _levels, "crossbar": _signed}.get(kind, _bases)
     return [*rules(joined, weights), *_sums(joined)]
 
 
@@ -38,6 +38,13 @@ def _bases(joined: Joined, weights: pd.DataFrame) -> list[Finding]:
         baseless = weights[~weights["type"].isin([i for i, (t, _) in used.items() if t.name in names])]
         findings += found("base weight", baseless, WEIGHT, "a type without a base weight", ", ".join(sorted(names)))
     return findings
+
+
+def _signed(joined: Joined, weights: pd.DataFrame) -> list[Finding]:
+    """Crossbars: a neuron's weights have so many bits, sign included."""
+    most = 2 ** (joined.chip.weights.weight_bits - 1) - 1
+    wide = weights[weights["value"].abs() > most]
+    return found("weight value", wide, f"neuron {{neuron}} of {WEIGHT}", "{value}", f"-{most} to {most}")
 
 
 def base_bits(events: int, units: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from neuro.tables.check_axons import axon_findings
 from neuro.tables.check_dac import dac_findings
 from neuro.tables.check_manifest import manifest_findings
 from neuro.tables.check_neurons import neuron_findings
@@ -19,6 +20,7 @@ from neuro.tables.model import Tables
 LIMITS = (
     neuron_findings,
     synapse_findings,
+    axon_findings,
     weight_findings,
     dac_findings,
     route_findings,

@@ -15,6 +15,7 @@ from neuro.descriptor import Chip, SynapseType
 from neuro.tables.model import Tables
 
 HERE = ["chip", "core", "neuron"]
+WEIGHT_KEY = [*HERE, "type", "part"]
 
 
 def types_in_use(tables: Tables) -> dict[int, tuple[SynapseType, int]]:
@@ -29,15 +30,25 @@ def types_in_use(tables: Tables) -> dict[int, tuple[SynapseType, int]]:
     return result
 
 
-def weight_rows_of(synapses: pd.DataFrame, chip: Chip) -> pd.DataFrame:
-    """Name the rows of `weights` each word adds up: columns word (row of synapses), chip, core, type, part."""
-    words = synapses[["chip", "core", "type", "part", "code"]].assign(word=np.arange(len(synapses)))
+def weight_rows_of(tables: Tables) -> pd.DataFrame:
+    """Name the rows of `weights` each word adds up: columns word (row of synapses), chip, core, neuron, type, part.
+
+    The neuron is −1 where weights belong to a core. On crossbars the part is the type of the word's axon; words on no
+    axon have none.
+    """
+    chip, synapses = tables.chip, tables.frames["synapses"]
+    words = synapses[["chip", "core", "neuron", "type", "part", "code"]].assign(word=np.arange(len(synapses)))
+    if chip.weights.kind == "crossbar":
+        axons = tables.frames["axons"].rename(columns={"axon": "slot", "type": "axon_type"})
+        words = words.assign(slot=synapses["slot"]).merge(axons, on=["chip", "core", "slot"])
+        return words.assign(part=words["axon_type"])[["word", *WEIGHT_KEY]]
+    words["neuron"] = -1
     if chip.weights.kind == "levels":
         words["part"] = words["code"]
     if chip.weights.kind == "masks":
         bits = range(len(chip.weights.bases))
         words = pd.concat([words[(words["code"].to_numpy() >> b) & 1 == 1].assign(type=-1, part=b) for b in bits])
-    return words.drop(columns="code")
+    return words[["word", *WEIGHT_KEY]]
 
 
 def levels_of(chip: Chip) -> np.ndarray:
@@ -86,8 +97,11 @@ class Joined:
         """Every occupied slot, with its `target`, the place of its `current`, its `sign` and its signed `value`."""
         synapses, weights = self.tables.frames["synapses"], self.tables.frames["weights"]
         used = types_in_use(self.tables)
-        pieces = weight_rows_of(synapses, self.chip).merge(weights, on=["chip", "core", "type", "part"])
+        pieces = weight_rows_of(self.tables).merge(weights, on=WEIGHT_KEY)
         value = pieces.groupby("word")["value"].sum().reindex(range(len(synapses)), fill_value=0).to_numpy()
+        if self.chip.weights.kind == "crossbar":
+            words = synapses.assign(sign=np.sign(value), current=0, value=value)
+            return words.merge(self.neurons[[*HERE, "target"]], on=HERE)
         sign = synapses["type"].map({i: t.sign for i, (t, _) in used.items()}).to_numpy(np.int64)
         current = synapses["type"].map({i: k for i, (_, k) in used.items()}).to_numpy(np.int64)
         value = value * sign if self.chip.weights.kind == "masks" else value

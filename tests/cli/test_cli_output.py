@@ -78,7 +78,13 @@ def test_json_holds_the_figures(commands, shared_run):
     assert exported["rows"]["neurons"] == 22 and exported["findings"] == []
     replayed = json.loads(call(*commands["replay"], "--json").out)
     assert replayed["shape"] == [5, 2, 10]
-    assert json.loads(call("chips", "--json").out)["chips"] == ["binary-core", "dynapse1", "dynapse2", "generic"]
+    assert json.loads(call("chips", "--json").out)["chips"] == [
+        "binary-core",
+        "dynapse1",
+        "dynapse2",
+        "generic",
+        "truenorth",
+    ]
     assert json.loads(call("tasks", "digits", "--json").out)["inputs"] == {"pixels": 64}
 
 

@@ -16,6 +16,9 @@ TASKS = {
     "generic": "delay_lines: [0, 3]\n"
     + TINY.replace("size: 12,", "size: 12, route_delay: 3, adaptation: {strength: 0.1, tau_s: 0.05},"),
     "binary-core": TINY.replace("refractory_s: 0.001", "refractory_s: 0.003, route_delay: 2"),
+    "truenorth": TINY.replace("size: 12", "size: 140, route_delay: 2").replace(  # two cores listen: splitters
+        "{from: hidden, to: digit}", "{from: hidden, to: hidden}\n  - {from: hidden, to: digit}"
+    ),
 }
 
 

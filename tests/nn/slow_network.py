@@ -27,6 +27,11 @@ def weights(network, population):
     if spec.kind == "masks":
         bits = sum(((abs(code) >> b) & 1) * bases[cores, b][:, None, None, None] for b in range(len(spec.bases)))
         return np.sign(code) * bits
+    if spec.kind == "crossbar":
+        exponents = network.bases.exponents.numpy().astype(np.float64)[cores]
+        values = memory.units.numpy() * np.exp2(exponents)[:, None]
+        closed = np.take_along_axis(values, np.maximum(code[:, :, 0, 0] - 1, 0), 1)
+        return np.where(code > 0, closed[:, :, None, None], 0.0)
     levels = sorted(spec.levels)
     table = np.array([0.0, *levels, *(-x for x in levels)])
     grid = np.exp2(network.bases.exponents.numpy().astype(np.float64))[cores][:, None, None, None]
@@ -46,7 +51,11 @@ def simulate(network, x):
     for t in range(steps):
         for name, population in spec.populations.items():
             drive = _drive(plan, name, held[name], signals, t, batch)
-            z, membrane = _step(chip, _constants(population, spec.dt_s, plan, chip), states[name], drive)
+            constants = _constants(population, spec.dt_s, plan, chip)
+            if chip.constant_bits:
+                core = plan.cores.index(tuple(int(x) for x in plan.locations[name][0][:2]))
+                constants = _in_units(population, constants, spec.dt_s, 2.0 ** int(network.bases.exponents[core]))
+            z, membrane = _step(chip, constants, states[name], drive)
             spikes[name][t], v[name][t] = z, membrane
     return spikes, v
 
@@ -67,7 +76,8 @@ def _drive(plan, target, weight, signals, t, batch):
             continue
         size = spec.inputs[source] if source in spec.inputs else spec.populations[source].size
         for line, extra in enumerate(spec.delay_lines):
-            sent = t - extra - (0 if source in spec.inputs else spec.populations[source].route_delay)
+            splits = source in plan.fanouts and len(plan.fanouts[source].axons) > 0
+            sent = t - extra - (0 if source in spec.inputs else spec.populations[source].route_delay + splits)
             if sent >= 0:
                 for c in range(len(plan.currents)):
                     part = weight[:, column : column + size, c, line]
@@ -98,6 +108,16 @@ def _constants(population, dt_s, plan, chip):
         "decay_a": decay(a.decay, a.tau_s) if a else F(0),
         "steps": round(population.refractory_s / dt_s),
     }
+
+
+def _in_units(population, k, dt_s, unit):
+    """Whole numbers of weight units; a time constant is what an exponential membrane loses at half its threshold."""
+    leak = population.leak
+    if leak is None:
+        leak = population.threshold / 2 * (1 - math.exp(-dt_s / population.tau_mem_s))
+    whole = {"leak": leak - population.bias, "theta": population.threshold, "v_reset": population.v_reset, "bias": 0.0}
+    gone = {"syn": [F(0) for _ in k["syn"]], "steps": 0}
+    return k | {name: F(round(value / unit) * unit) for name, value in whole.items()} | gone
 
 
 def _step(chip, k, state, drive):

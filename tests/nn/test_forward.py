@@ -60,6 +60,17 @@ CASES = {
         "generic", ["neuron.leak=linear_to_zero", "neuron.reset=to_value", "neuron.floor=-0.25"],
         {"populations": {"hidden": {"size": 6, "leak": 0.05, "v_reset": -0.125}, "out": {"size": 4, "leak": 0.01}}},
     ),
+    "truenorth, copies": (
+        "truenorth", [],
+        {"populations": {"hidden": {"size": 6, "tau_mem_s": 0.02, "tau_syn_s": 0.005, "route_delay": 3, "bias": 0.05},
+                         "out": {"size": 4, "leak": 0.1, "tau_syn_s": 0.005, "threshold": 0.7}}},
+    ),
+    "truenorth, splitters": (
+        "truenorth", ["cores.neurons=5", "cores.axons=6"],
+        {"populations": {"hidden": {"size": 9, "tau_mem_s": 0.02, "tau_syn_s": 0.005, "refractory_s": 0.003},
+                         "out": {"size": 4, "leak": 0.0, "tau_syn_s": 0.005, "route_delay": 2}},
+         "projections": (("x", "hidden"), ("hidden", "hidden"), ("out", "hidden"), ("hidden", "out"))},
+    ),
     "float twin": ("dynapse1", ["weights.kind=float"], {"populations": {"out": {"size": 6}},
                                                         "projections": (("x", "out"), ("out", "out"))}),
 }  # fmt: skip

@@ -45,7 +45,8 @@ def run(network, weights, x):
                         if sent >= 0:
                             drive = drive + past[source][sent] @ weights[name][:, columns, c, line].T
                 i[name] = [*i[name][:c], k.decay_syn[c] * i[name][c] + drive, *i[name][c + 1 :]]
-            u = k.leak * v[name] + sum(i[name]) + k.bias
+            left = k.leak * v[name] if chip.leak == "exponential" else v[name] - k.leak
+            u = left + sum(i[name]) + k.bias
             u = u - k.beta * a[name] if chip.adaptation == "current" else u
             u = u if chip.floor is None else torch.where(u > chip.floor, u, chip.floor)
             theta = k.theta + k.beta * a[name] if chip.adaptation == "threshold" else torch.full_like(u, k.theta)
@@ -73,6 +74,8 @@ CASES = [
                                  ("x", "out", 1)),
                  "delay_lines": (0, 1), "surrogate": {"name": "sigmoid"}}),
     ("generic", {"surrogate": {"name": "boxcar", "width": 0.5}, "detach_reset": False}),
+    ("truenorth", {"populations": {"hidden": {"size": 6, "tau_mem_s": 0.01, "tau_syn_s": 0.005, "route_delay": 2},
+                                   "out": {"size": 4, "leak": 0.125, "tau_syn_s": 0.005}}}),
 ]  # fmt: skip
 
 
@@ -123,7 +126,7 @@ def base_gradient(network, name, grad):
             share = torch.tensor([0.0, 1.0, -1.0], dtype=torch.float64)[code.long() + 1]
         rows = (share * grad).flatten(1).sum(1)
         total.append(torch.zeros(len(plan.cores), dtype=torch.float64).index_add_(0, core, rows))
-    return torch.stack(total, 1)
+    return torch.stack(total, 1) if total else torch.zeros(len(plan.cores), 0, dtype=torch.float64)
 
 
 def test_without_gradients_nothing_is_kept(make, events):

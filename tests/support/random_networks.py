@@ -30,6 +30,13 @@ CHIPS = {
         ("cores.per_chip=40", "cores.neurons=4"),
         ("weights.slots=3", "neuron.adaptation=current", "inputs.events_per_step=2"),
     ],
+    "truenorth": [
+        (),
+        ("cores.neurons=5", "cores.axons=6", "cores.per_chip=32", "board.columns=2"),
+        ("cores.neurons=4", "cores.axons=9", "cores.per_chip=60"),
+        ("neuron.reset=subtract", "neuron.floor=null", "weights.weight_bits=5", "cores.axons=3"),
+        ("neuron.leak=linear_to_zero", "weights.axon_types=1", "cores.neurons=7", "neuron.floor=-0.5"),
+    ],
 }
 
 
@@ -68,7 +75,7 @@ def random_spec(rng: np.random.Generator, chip: Chip) -> NetworkSpec:
         sources = [s for s in (*inputs, *populations) if rng.random() < 0.55] or [next(iter(inputs))]
         for source in sources:
             projection = {"from": source, "to": target}
-            if rng.random() < 0.3:
+            if rng.random() < 0.3 and chip.weights.axon_types is None:  # there placement may add a splitter's step
                 projection["delay"] = delays.get(source, 0) + int(rng.choice(lines))
             if source == target and rng.random() < 0.5:
                 projection["autapses"] = True
@@ -101,14 +108,17 @@ def _population(rng, chip: Chip, slow: bool) -> dict:
         "threshold": float(rng.choice([1.0, 0.3, 2.5])),
         "refractory_s": 1e-3 * int(rng.integers(0, 4)),
     }
-    p |= (
-        {"tau_mem_s": float(rng.uniform(2e-3, 4e-2))}
-        if rng.random() < 0.7
-        else {"decay_mem": float(rng.choice([0, 0.9, 1]))}
-    )
+    exact = {"decay_mem": float(rng.choice([0, 0.9, 1]))}
+    if chip.neuron.leak != "exponential":
+        exact = {"leak": float(rng.choice([0.0, 0.1]))}
+    p |= {"tau_mem_s": float(rng.uniform(2e-3, 4e-2))} if rng.random() < 0.7 else exact
     taus = {"fast": float(rng.uniform(1e-3, 1e-2)), "slow": float(rng.uniform(1e-2, 5e-2))}
     if not slow:
-        p |= {"tau_syn_s": taus["fast"]} if rng.random() < 0.7 else {"decay_syn": float(rng.choice([0.0, 0.6]))}
+        p |= (
+            {"tau_syn_s": taus["fast"]}
+            if rng.random() < 0.7
+            else {"decay_syn": 0.0 if chip.currents[0].instant else float(rng.choice([0.0, 0.6]))}
+        )
     else:
         chosen = [("fast", "slow"), ("slow",), ("fast",)][rng.integers(3)]
         p["tau_syn_s"] = {c: taus[c] for c in chosen}

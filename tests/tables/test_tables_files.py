@@ -73,7 +73,7 @@ def test_floor_without_a_bound(tmp_path):
     assert loaded.manifest.parameter_sets[0].floor == -np.inf and check(loaded) == []
 
 
-@pytest.mark.parametrize("name", ["dynapse1", "dynapse2", "generic", "binary-core"])
+@pytest.mark.parametrize("name", ["dynapse1", "dynapse2", "generic", "binary-core", "truenorth"])
 def test_shipped_chips_go_into_a_manifest_and_back(tmp_path, name):
     manifest, rows = handmade()
     manifest["chip"] = load_chip(name)

@@ -247,7 +247,7 @@ LINEAR = TINY.replace("readout: spikes, classes: 10", "readout: linear, classes:
 )
 
 
-@pytest.mark.parametrize("chip", ["dynapse1", "dynapse2", "generic", "binary-core"])
+@pytest.mark.parametrize("chip", ["dynapse1", "dynapse2", "generic", "binary-core", "truenorth"])
 def test_a_linear_read_out_trains_and_verifies_on_every_chip(tmp_path, chip):
     path = tmp_path / "linear.yaml"
     path.write_text(LINEAR)
