@@ -105,5 +105,5 @@ class _RowMemory(SynapseMemory):
     def hull(self, latent: torch.Tensor) -> torch.Tensor:
         return super().hull(latent.flatten(1)).view(latent.shape)
 
-    def unit(self, latent: torch.Tensor) -> torch.Tensor:
-        return super().unit(latent.flatten(1)).view(latent.shape)
+    def units(self, latent: torch.Tensor) -> torch.Tensor:
+        return super().units(latent.flatten(1)).view(*latent.shape, -1)

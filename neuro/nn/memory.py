@@ -115,9 +115,9 @@ class SynapseMemory(nn.Module):
         """Cut off signs that a current has no synapse type for."""
         return latent if self.limits is None else torch.clamp(latent, self.limits[0], self.limits[1])
 
-    def unit(self, latent: torch.Tensor) -> torch.Tensor:
-        """What one word of each latent's sign is worth at most, float64; inf where there is none of that sign."""
-        return self.scheme.unit(latent)
+    def units(self, latent: torch.Tensor) -> torch.Tensor:
+        """What words of each latent's sign are worth (at most), falling, [.., J] float64; inf where there is none."""
+        return self.scheme.units(latent)
 
     def allowed_for(self, latent: torch.Tensor) -> torch.Tensor:
         """Which places of a latent may be used: bool in its shape."""

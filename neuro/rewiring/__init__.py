@@ -1,5 +1,6 @@
 """Q-rewiring: an optimizer whose every step ends inside what the chip can hold, and the small parts it can be made of."""
 
+from neuro.rewiring.gradient import CountSpace
 from neuro.rewiring.growth import AtLeast, Redraw, Refill
 from neuro.rewiring.noise import Langevin
 from neuro.rewiring.optimizer import QRewiring
@@ -9,6 +10,7 @@ from neuro.rewiring.rounding import Nearest, Stochastic
 
 __all__ = [
     "AtLeast",
+    "CountSpace",
     "Langevin",
     "Nearest",
     "QRewiring",

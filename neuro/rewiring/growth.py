@@ -44,7 +44,7 @@ class Redraw:
 
 @dataclass(frozen=True)
 class AtLeast:
-    """Give neurons with fewer than so many connections random ones of one word each, until they have them.
+    """Give neurons with fewer than so many connections random ones of one (large) word each, until they have them.
 
     A connection counts that is worth half a word or more. Source: random growth below a minimum number of connections,
     Petschenig & Legenstein 2023, doi 10.1088/2634-4386/accd8f.
@@ -60,7 +60,7 @@ class AtLeast:
 
     def apply(self, latent: torch.Tensor, memory: SynapseMemory, step: int, number: int) -> None:
         """Change a latent in place."""
-        there = real_counts(latent, memory).flatten(1) >= 0.5
+        there = real_counts(latent, memory).sum(-1).flatten(1) >= 0.5
         missing = self.connections - there.sum(1)
         if not (missing > 0).any():
             return
@@ -94,7 +94,7 @@ class Refill:
 
     def apply(self, latent: torch.Tensor, memory: SynapseMemory, step: int, number: int) -> None:
         """Change a latent in place."""
-        there = real_counts(latent, memory).flatten() > 0
+        there = real_counts(latent, memory).sum(-1).flatten() > 0
         places = number_of_places(latent, memory)
         missing = int(self.share * places) - int(there.sum())
         if missing <= 0:
@@ -111,7 +111,7 @@ class Refill:
 
 def one_word(latent: torch.Tensor, memory: SynapseMemory, sign: torch.Tensor) -> torch.Tensor:
     """Give what one word of a sign adds to a latent, 0 where it cannot be; where a current lacks the sign, the other's."""
-    unit, other = memory.unit(sign), memory.unit(-sign)
+    unit, other = memory.units(sign)[..., 0], memory.units(-sign)[..., 0]
     word = torch.where(unit.isinf(), -sign * other, sign * unit).to(latent.dtype)
     word = memory.within_limits(word.masked_fill(unit.isinf() & other.isinf(), 0.0))
     return word if memory.allowed is None else word * memory.allowed_for(latent)

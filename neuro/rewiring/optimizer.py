@@ -13,6 +13,7 @@ from collections.abc import Callable
 import torch
 
 from neuro.errors import FeasibilityError, NeuroError
+from neuro.rewiring.gradient import CountSpace
 from neuro.rewiring.growth import AtLeast, Redraw, Refill
 from neuro.rewiring.noise import Langevin
 from neuro.rewiring.removal import RandomShares, ToConnectivity, parts_of
@@ -32,6 +33,7 @@ class QRewiring(torch.optim.Optimizer):
     rounding: what training reads (evaluation and export read the nearest code). removal, growth, noise: None, a part, or a
     tuple of parts, applied to the latents in this order before the projection: noise, removal, growth; `Redraw`, which
     gives empty entries new sources, comes last and needs storage "slots". What they do follows from seed and step alone.
+    gradient: None, or what scales gradients before the step.
     Raises FeasibilityError on gradients or parameters that are not finite; the network stays that of the last good step.
     """
 
@@ -46,6 +48,7 @@ class QRewiring(torch.optim.Optimizer):
         removal: ToConnectivity | RandomShares | tuple | None = None,
         growth: Redraw | AtLeast | Refill | tuple | None = None,
         noise: Langevin | None = None,
+        gradient: CountSpace | None = None,
     ):
         if isinstance(optimizer, torch.optim.LBFGS):
             raise NeuroError("LBFGS evaluates its closure several times between projections; use Adam, AdamW or SGD")
@@ -63,6 +66,7 @@ class QRewiring(torch.optim.Optimizer):
         self.optimizer, self.network = optimizer, network
         self.latent, self.base_every, self.steps = latent, base_every, 0
         self.noise = parts_of(Langevin, "noise", noise)
+        self.gradient = parts_of(CountSpace, "gradient", gradient)
         self.removal = parts_of((ToConnectivity, RandomShares), "removal", removal)
         self.growth = parts_of((Redraw, AtLeast, Refill), "growth", growth)
         self._redraws = [part for part in self.growth if isinstance(part, Redraw)]
@@ -80,6 +84,9 @@ class QRewiring(torch.optim.Optimizer):
         self._refuse_gradients()
         bases_due = (self.steps + 1) % self.base_every == 0
         before = [p.detach().clone() for p in self.network.parameters()]
+        for part in self.gradient:
+            for _, latent, memory in self.network.synapses():
+                part.apply(latent, memory)
         self._step_wrapped(bases_due)
         self._stir()
         self._refuse_parameters(before)

@@ -1,6 +1,7 @@
 """Removal: which connections give way before the projection. The projection alone keeps every limit; these are choices.
 
-What a part sees as a latent's real count is |w| / unit, the unit what one word of its sign is worth (at most).
+What a part sees as a latent's real counts is |w| in words of its sign's bases, large ones first (`neuro.weights.split`);
+for masks and levels in words of the largest value.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from neuro.errors import NeuroError
 from neuro.nn.memory import SynapseMemory
 from neuro.rewiring.chance import check_seed, check_share, generator
 from neuro.weights.latents import row_budget
+from neuro.weights.split import split
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class ToConnectivity:
 
     def apply(self, latent: torch.Tensor, memory: SynapseMemory, step: int, number: int) -> None:
         """Change a latent in place."""
-        words = real_counts(latent, memory).flatten()
+        words = real_counts(latent, memory).sum(-1).flatten()
         places = number_of_places(latent, memory)
         wanted = int(self.share * places)
         if int(words.count_nonzero()) > wanted + self.slack * places:
@@ -57,22 +59,35 @@ class RandomShares:
         """Change a latent in place."""
         if memory.scheme.slots is None:
             return
-        words = real_counts(latent, memory).flatten(1)
-        excess = (words.round().sum(1) - row_budget(memory.scheme.slots, latent)).clamp(min=0)
-        if not excess.any():
+        words = real_counts(latent, memory)
+        total = words.sum(-1).flatten(1)
+        excess = words.round().flatten(1).sum(1) - row_budget(memory.scheme.slots, latent)
+        if not (excess > 0).any():
             return
-        draw = torch.rand(words.shape, generator=generator("shares", self.seed, step, number), dtype=torch.float64)
-        draw = draw.to(words.device) * (words > 0)
+        draw = torch.rand(total.shape, generator=generator("shares", self.seed, step, number), dtype=torch.float64)
+        draw = draw.to(words.device) * (total > 0)
         share = draw / draw.sum(1, keepdim=True).clamp(min=1e-300)
-        kept = (words - excess[:, None] * share).clamp(min=0).div(words).nan_to_num(0.0)
-        latent.mul_(kept.view(latent.shape))
+        left = _less(words, (excess.clamp(min=0)[:, None] * share).view(latent.shape))
+        units = memory.units(latent.detach())
+        weight = (left * units.masked_fill(units.isinf(), 0.0)).sum(-1) * latent.sign()
+        rows = (excess > 0).nonzero()[:, 0]
+        latent[rows] = weight[rows].to(latent.dtype)
+
+
+def _less(words: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+    """Take a share [..] off real counts [.., J], from the smallest bases first, to 0 at the least."""
+    left = words.clone()
+    for j in reversed(range(words.shape[-1])):
+        left[..., j] = (words[..., j] - share).clamp(min=0)
+        share = (share - words[..., j]).clamp(min=0)
+    return left
 
 
 def real_counts(latent: torch.Tensor, memory: SynapseMemory) -> torch.Tensor:
-    """Give how many words each latent is worth, float64 >= 0 in its shape; 0 where none may be."""
+    """Give how many words of each base a latent is worth, [.., J] float64 >= 0; 0 where none may be."""
     wanted = memory.within_limits(latent.detach())
-    words = wanted.double().abs() / memory.unit(wanted)
-    return words if memory.allowed is None else words * memory.allowed_for(latent)
+    words = split(wanted.double().abs(), memory.units(wanted))
+    return words if memory.allowed is None else words * memory.allowed_for(latent)[..., None]
 
 
 def number_of_places(latent: torch.Tensor, memory: SynapseMemory) -> int:

@@ -1,6 +1,8 @@
 """Counts: a source connects by n equal words of a synapse type (DYNAP-SE1).
 
 weight[current] = Σ over the current's types of sign · base · n,   Σ n <= slots in every row.
+
+With one type per current and sign the nearest code is found word by word; with several `neuro.weights.several` chooses.
 """
 
 from __future__ import annotations
@@ -15,7 +17,6 @@ from neuro.errors import DescriptionError, FeasibilityError
 from neuro.jit import in_parallel
 from neuro.weights import violation
 from neuro.weights.ball import into_ball
-from neuro.weights.drawing import draw_counts
 from neuro.weights.latents import (
     aligned,
     as_floats,
@@ -28,6 +29,8 @@ from neuro.weights.latents import (
 )
 from neuro.weights.parameters import base_tensor, most_slots, moved, slot_limit, typical_mean, typical_slots
 from neuro.weights.selection import best_words
+from neuro.weights.several import nearest_of_several
+from neuro.weights.split import draw_split, larger_base
 
 LARGEST_INT16 = 32767
 
@@ -38,7 +41,7 @@ class CountScheme:
 
     base_weights [K] or [N, K] > 0, signs K of ±1, slots an int or [N], currents K indices from 0 (default all 0).
     Latent and weight are [N, M] for one current, [N, M, C] for C > 1, [N, M, C, D] with lines. A source may use
-    one sign on each current and line. Raises DescriptionError for parameters that cannot be.
+    one sign on each current and line, and every type of that sign. Raises DescriptionError for parameters that cannot be.
     """
 
     base_weights: torch.Tensor
@@ -79,6 +82,9 @@ class CountScheme:
 
     def hold(self, latent: torch.Tensor, allowed: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the nearest code that fits, as `project` does, and its weight, as `decode` does."""
+        if self._most_types > 1:
+            code = self.hold_with_gap(latent, allowed)[0]
+            return code, self.decode(code)
         places, allowed = self._places(finite(latent)), aligned(allowed, latent)
         if not is_compiled_for(latent):
             code = self._by_tensors(places if allowed is None else places.masked_fill(~allowed.view(places.shape), 0.0))
@@ -86,6 +92,30 @@ class CountScheme:
             return code, self.decode(code)
         code, weight = self._by_rows(places, allowed)
         return code if latent.dim() == 4 else code[..., 0], weight.view(latent.shape)
+
+    def hold_with_gap(
+        self, latent: torch.Tensor, allowed: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return a code that fits and by how much its squared distance may exceed the least, [N] float64.
+
+        0 means proven nearest: always with one type per current and sign, or where dynamic programming is small enough.
+        """
+        if self._most_types == 1:
+            return self.project(latent, allowed), torch.zeros(len(latent), dtype=torch.float64, device=latent.device)
+        places, allowed = self._places(finite(latent)), aligned(allowed, latent)
+        places = places if allowed is None else places.masked_fill(~allowed.view(places.shape), 0.0)
+        size, _ = self._sizes(places)
+        bases = base_rows("base_weights", self.base_weights, places)
+        groups = [bases[:, list(kinds)] for kinds in self._groups.values()]
+        budget, most = row_budget(self.slots, places), most_slots(self.slots)
+        counts, gap = nearest_of_several(size.flatten(1), self._group_of(places).flatten(1), groups, budget, most)
+        counts = counts.view(*places.shape, -1)
+        code = torch.zeros(*places.shape[:2], len(self.signs), places.shape[3], dtype=self._code_type)
+        code = code.to(places.device)
+        for (sign, current), kinds in self._groups.items():
+            for j, k in enumerate(kinds):
+                code[:, :, k] = counts[:, :, current, :, j] * (places[:, :, current] * sign > 0)
+        return (code if latent.dim() == 4 else code[..., 0]), gap
 
     def _by_rows(self, places: torch.Tensor, allowed: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
         from neuro.weights.compiled import count_rows  # numba is imported where a projection needs it
@@ -109,10 +139,7 @@ class CountScheme:
         most, budget, kind = most_slots(self.slots), row_budget(self.slots, places), self._code_type
         entry, words = best_words(size.div_(base).flatten(1), base.square_().flatten(1), budget, most)
         number = torch.zeros(size.flatten(1).shape, dtype=kind, device=places.device)
-        return self._typed(number.scatter_(1, entry, words.to(kind)).view(places.shape), places)
-
-    def _typed(self, number: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-        """Give the words of each place [N, M, C, D] to the type of its current and sign: [N, M, K, D]."""
+        number = number.scatter_(1, entry, words.to(kind)).view(places.shape)
         of_sign = {1: number * (places > 0), -1: number * (places < 0)}
         return torch.stack([of_sign[s][:, :, c] for s, c in zip(self.signs, self.currents, strict=True)], 2)
 
@@ -125,11 +152,13 @@ class CountScheme:
         """
         latent = self.hull(latent, allowed)
         places = self._places(latent)
-        words = (places.abs() / self._of_a_word(places)).flatten(1)
+        units, types = self._falling(places)
+        size, units = places.double().abs().flatten(1), units.flatten(1, 3)
         budget = row_budget(self.slots, places)
-        number = draw_counts(words, (places < 0).flatten(1), budget, generator).view(places.shape)
-        code = self._typed(number.to(self._code_type), places)
-        code = code if latent.dim() == 4 else code[..., 0]
+        counts = draw_split(size, units, (places < 0).flatten(1), budget, generator).view(*places.shape, -1)
+        code = torch.zeros(*places.shape, len(self.signs), dtype=self._code_type, device=places.device)
+        code = code.scatter_add_(4, types, counts.to(self._code_type)).sum(2).movedim(3, 2)  # a type has one current
+        code = (code if latent.dim() == 4 else code[..., 0]).contiguous().to(self._code_type)
         return code, self.decode(code)
 
     def decode(self, code: torch.Tensor) -> torch.Tensor:
@@ -166,24 +195,30 @@ class CountScheme:
         """Suggest bases [K] with which a typical row of the latent uses about all its slots; 1 where it is all 0.
 
         Each current has an equal share of the slots. Its base is the median over rows of Σ|w| / share, summed over
-        the `share` largest |w| of a row: in wide rows the rest is too small to win a word.
+        the `share` largest |w| of a row: in wide rows the rest is too small to win a word. Of several types of a current
+        and sign the last has half that, the first what `larger_base` fits, those between are spaced evenly in logarithm.
         """
         size, _ = self._sizes(self._places(finite(latent)))
         share = max(typical_slots(self.slots) // self._current_count, 1)
-        return torch.stack([typical_mean(size[:, :, current].flatten(1), share) for current in self.currents])
+        bases = torch.ones(len(self.signs), dtype=torch.float64, device=latent.device)
+        for (_, current), kinds in self._groups.items():
+            heard = size[:, :, current].flatten(1)
+            bases[list(kinds)] = _first_bases(heard, typical_mean(heard, share), share, len(kinds)).to(bases)
+        return bases
 
     def hull(self, latent: torch.Tensor, allowed: torch.Tensor | None = None) -> torch.Tensor:
         """Return the nearest latent in the convex hull of all that fits: Σ |w| / base <= slots in every row."""
         places, allowed = self._places(finite(latent)), aligned(allowed, latent)
-        size, base = self._sizes(places)
+        size, unit = self._sizes(places)[0], self._falling(places)[0][..., 0]
         if allowed is not None:
             size = size.masked_fill(~allowed.reshape(size.shape), 0.0)
-        inside = into_ball(size.flatten(1), base.flatten(1), row_budget(self.slots, places), each=torch.inf)
+        unit = unit.masked_fill(unit.isinf(), 1.0)
+        inside = into_ball(size.flatten(1), unit.flatten(1), row_budget(self.slots, places), each=torch.inf)
         return inside.view(latent.shape).to(latent.dtype).copysign(latent.detach())
 
-    def unit(self, latent: torch.Tensor) -> torch.Tensor:
-        """Return what one word of each latent's sign is worth, float64 in its shape; inf where no type has the sign."""
-        return self._of_a_word(self._places(latent.detach())).view(latent.shape)
+    def units(self, latent: torch.Tensor) -> torch.Tensor:
+        """Return the bases that serve each latent's sign, falling: float64 in its shape and J; inf where there is none."""
+        return self._falling(self._places(latent.detach()))[0].view(*latent.shape, -1)
 
     @property
     def _current_count(self) -> int:
@@ -201,32 +236,65 @@ class CountScheme:
         return latent.reshape(*latent.shape[:2], count, -1 if latent.dim() == 4 and latent.numel() else 1)
 
     @cached_property
+    def _groups(self) -> dict[tuple[int, int], tuple[int, ...]]:
+        """The types of each sign and current there is."""
+        pairs = list(zip(self.signs, self.currents, strict=True))
+        return {pair: tuple(k for k, other in enumerate(pairs) if other == pair) for pair in dict.fromkeys(pairs)}
+
+    @property
+    def _most_types(self) -> int:
+        return max(map(len, self._groups.values()))
+
+    @cached_property
     def _kinds(self) -> np.ndarray:
-        """Which type serves the positive [0] and negative [1] weights of each current; −1 none. [2, C]"""
-        kind = {(sign, current): k for k, (sign, current) in enumerate(zip(self.signs, self.currents, strict=True))}
-        table = [[kind.get((sign, current), -1) for current in range(self._current_count)] for sign in (1, -1)]
+        """Which type, the first of several, serves the positive [0] and negative [1] weights of each current; −1 none."""
+        table = [[self._groups.get((sign, c), (-1,))[0] for c in range(self._current_count)] for sign in (1, -1)]
         return np.array(table)
 
-    def _of_a_word(self, places: torch.Tensor) -> torch.Tensor:
-        kinds = torch.tensor(self._kinds, device=places.device)
-        bases = base_rows("base_weights", self.base_weights, places)[:, kinds.clamp(min=0), None]
-        bases = bases.masked_fill((kinds < 0)[:, :, None], torch.inf)
-        return torch.where(places < 0, bases[:, None, 1], bases[:, None, 0])
+    def _group_of(self, places: torch.Tensor) -> torch.Tensor:
+        """Number the group of each place, 0 where none serves its sign (its size is 0 there)."""
+        number = {pair: i for i, pair in enumerate(self._groups)}
+        table = [[number.get((sign, c), 0) for c in range(self._current_count)] for sign in (1, -1)]
+        plus, minus = torch.tensor(table, device=places.device)[:, :, None]
+        return torch.where(places < 0, minus, plus)
+
+    def _falling(self, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return for every place [N, M, C, D] the bases of its sign, falling, inf behind, and their types: [.., J]."""
+        bases = base_rows("base_weights", self.base_weights, places)
+        shape = (len(bases), 2, self._current_count, self._most_types)
+        units, types = torch.full(shape, torch.inf, dtype=torch.float64), torch.zeros(shape, dtype=torch.int64)
+        units, types = units.to(places.device), types.to(places.device)
+        for (sign, current), kinds in self._groups.items():
+            found, order = bases[:, list(kinds)].sort(dim=1, descending=True, stable=True)
+            side = 0 if sign > 0 else 1
+            units[:, side, current, : len(kinds)] = found
+            types[:, side, current, : len(kinds)] = torch.tensor(kinds, device=places.device)[order]
+        negative = (places < 0)[..., None]
+        return tuple(torch.where(negative, x[:, None, 1, :, None], x[:, None, 0, :, None]) for x in (units, types))
 
     def _sizes(self, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return |w|, 0 where no type serves it, and its type's base, both [N, M, C, D] float64."""
+        """Return |w|, 0 where no type serves it, and its (first) type's base, both [N, M, C, D] float64."""
         kinds, negative = torch.tensor(self._kinds, device=places.device), places < 0
         bases = base_rows("base_weights", self.base_weights, places)[:, kinds.clamp(min=0), None]
         base = torch.where(negative, bases[:, None, 1], bases[:, None, 0])
         size = places.to(torch.float64, copy=True).abs_()
-        if len(self.signs) < 2 * self._current_count:
+        if len(self._groups) < 2 * self._current_count:
             absent = (kinds < 0)[:, :, None]
             size = size.masked_fill(torch.where(negative, absent[1], absent[0]), 0.0)
         return size, base
 
 
+def _first_bases(size: torch.Tensor, typical: torch.Tensor, share: int, types: int) -> torch.Tensor:
+    """Suggest the bases of the types of one current and sign, falling, from sizes [N, E] and the one that fits alone."""
+    if types == 1:
+        return typical.reshape(1)
+    small = float(typical) / 2
+    large = larger_base(size.topk(min(share, size.shape[1]), 1).values, small)
+    return torch.logspace(0, 1, types, base=small / large, dtype=torch.float64) * large
+
+
 def _check_types(signs: tuple, currents: tuple) -> None:
-    """Refuse signs other than ±1, currents with gaps, and several types of one sign on one current."""
+    """Refuse signs other than ±1, and currents with gaps."""
     if not signs or len(currents) != len(signs) or not set(signs) <= {1, -1}:
         raise DescriptionError(
             f"signs are {signs} for currents {currents}, allowed: as many signs as currents, each +1 or -1; "
@@ -234,13 +302,6 @@ def _check_types(signs: tuple, currents: tuple) -> None:
         )
     if set(currents) != set(range(len(set(currents)))):
         raise DescriptionError(f"currents are {currents}, allowed: 0, 1, … without gaps; number the currents from 0")
-    types = list(zip(signs, currents, strict=True))
-    for sign, current in types:
-        if (have := types.count((sign, current))) > 1:
-            raise DescriptionError(
-                f"current {current} has {have} types of sign {sign:+d}, allowed: 1; several types per current and "
-                "sign are not supported yet by the exact rule; leave the others out"
-            )
 
 
 def _broken(scheme: CountScheme, counts: np.ndarray, allowed) -> list[violation.Violation]:
@@ -252,8 +313,9 @@ def _broken(scheme: CountScheme, counts: np.ndarray, allowed) -> list[violation.
     found += violation.over_budget(counts.astype(np.int64).clip(min=0), scheme.slots)
     connected = []
     for current in sorted(set(scheme.currents)):
-        signs = [counts[:, :, k] != 0 for k, (c, _) in enumerate(types) if c == current]
-        both = np.argwhere(np.sum(signs, axis=0) > 1)
+        of_sign = [[k for k, pair in enumerate(types) if pair == (current, sign)] for sign in (1, -1)]
+        signs = [(counts[:, :, kinds] != 0).any(2) for kinds in of_sign]
+        both = np.argwhere(np.logical_and(*signs))
         places = [(i, violation.place((i[1], current, *i[2:]))) for i in both]
         found += [violation.Violation(int(i[0]), f"signs at {where}", "+ and -", "one sign") for i, where in places]
         connected.append(np.any(signs, axis=0))

@@ -44,15 +44,6 @@ def take(
     return ((end + offset) >> BITS) > ((start + offset) >> BITS)
 
 
-def draw_counts(words: torch.Tensor, negative: torch.Tensor, budget: torch.Tensor, generator) -> torch.Tensor:
-    """Round real counts [R, E] >= 0, Σ <= budget [R], to whole ones [R, E] long with Σ <= budget."""
-    words = _settled(words)
-    whole = words.floor()
-    room = budget - whole.sum(1).long()
-    more = take(words - whole, negative, offsets(len(words), generator, words.device), room)
-    return whole.long() + more
-
-
 def draw_values(
     size: torch.Tensor,
     negative: torch.Tensor,
@@ -69,7 +60,7 @@ def draw_values(
     """
     least, largest = (_of_sign([edge(p.values) for p in palettes], negative) for edge in (_first, _last))
     level = _threshold(size, least, largest, budget)
-    share = _settled((size / level).clamp(max=1.0))
+    share = settled((size / level).clamp(max=1.0))
     taken = take(share, negative, offsets(len(size), generator, size.device), budget)
     wanted = size.maximum(level)
     lower = [torch.searchsorted(_rows(p.values, size), wanted * (1 + PRECISION), right=True) - 1 for p in palettes]
@@ -79,7 +70,7 @@ def draw_values(
         _of_sign([look_up(p.values, i) for i, p in zip(at, palettes, strict=True)], negative) for at in (lower, upper)
     )
     between = ((wanted - low) / (high - low)).nan_to_num_(0.0).clamp_(0, 1)
-    rise = take(_settled(between) * taken, negative, offsets(len(size), generator, size.device))
+    rise = take(settled(between) * taken, negative, offsets(len(size), generator, size.device))
     name = [look_up(p.names, torch.where(rise, up, down)) for down, up, p in zip(lower, upper, palettes, strict=True)]
     return torch.where(taken, torch.where(negative, name[1], name[0]), -1)
 
@@ -102,7 +93,7 @@ def _threshold(size, least, largest, budget) -> torch.Tensor:
     return level
 
 
-def _settled(values: torch.Tensor) -> torch.Tensor:
+def settled(values: torch.Tensor) -> torch.Tensor:
     """Put values that are whole to within a float32's precision on the whole number."""
     whole = values.round()
     return torch.where((values - whole).abs() <= values * PRECISION, whole, values)

@@ -69,9 +69,9 @@ class FloatScheme:
         """Return the bases as they are: floats need none."""
         return self.bases
 
-    def unit(self, latent: torch.Tensor) -> torch.Tensor:
-        """Return ones, float64: floats have no words."""
-        return torch.ones_like(latent, dtype=torch.float64)
+    def units(self, latent: torch.Tensor) -> torch.Tensor:
+        """Return ones in the latent's shape and 1, float64: floats have no words."""
+        return torch.ones_like(latent, dtype=torch.float64)[..., None]
 
     def hull(self, latent: torch.Tensor, allowed: torch.Tensor | None = None) -> torch.Tensor:
         """Return the latent, zero where not allowed: floats have no bound."""

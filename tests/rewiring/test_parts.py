@@ -12,6 +12,7 @@ import neuro
 from neuro.errors import NeuroError
 from neuro.rewiring import (
     AtLeast,
+    CountSpace,
     Langevin,
     Nearest,
     QRewiring,
@@ -158,6 +159,59 @@ def test_the_sign_changes_at_a_zero_crossing_and_the_step_is_that_of_real_counts
         flips += crossed.sum()
         np.testing.assert_allclose(found, sign * count * base, atol=1e-5)
     assert flips > 10
+
+
+def test_count_space_with_two_bases_moves_as_both_counts_would():
+    """Each real count of a weight moves by −lr · dL/dW · s / b: the weight by J times −lr · dL/dW."""
+    rng, lr = np.random.default_rng(0), 0.1
+    w, gradient = rng.normal(size=(3, 5)), rng.normal(size=(3, 5))
+    scheme = CountScheme([1.0, 0.25, 0.5], [1, 1, -1], 9)
+    network, optimizer = linear(torch.tensor(w).float(), scheme, gradient=CountSpace())
+    optimizer.param_groups[0]["lr"] = lr
+    found = step(network, optimizer, torch.tensor(gradient).float()).numpy()
+    wanted = w.copy()
+    for i, j in np.ndindex(w.shape):
+        for base in [1.0, 0.25] if w[i, j] > 0 else [0.5]:
+            sign = np.sign(w[i, j])
+            wanted[i, j] += sign * base * (-lr * gradient[i, j] * sign / base)
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+def test_random_shares_take_small_words_first():
+    scheme = CountScheme([1.0, 0.25], [1, 1], 4)
+    latent = torch.tensor([[2.75, 1.0]])  # 2 + 3 and 1 word: 2 too many
+    for seed in range(5):
+        found = step(*linear(latent, scheme, removal=RandomShares(seed)))[0]
+        taken = 3 - (float(found[0]) - 2) / 0.25  # the first source's small words last for two
+        lost = 1 - float(found[1])
+        assert taken + lost == pytest.approx(2, abs=1e-5) or (found[1] == 0 and taken < 1)
+        assert float(found[0]) >= 2.25 - 1e-6
+
+
+TWO_A_SIGN = "currents=[{name: fast, types: [excitatory, excitatory_slow, inhibitory, inhibitory_slow]}]"
+
+
+@pytest.mark.parametrize("parts", [{}, published(0.5)], ids=["nearest", "published"])
+def test_two_bases_a_sign_train_export_and_replay(make, loss, parts):
+    network = make("generic", ("slots=20", TWO_A_SIGN))
+    assert len(network.bases.names) == 4
+    optimizer = QRewiring(
+        torch.optim.SGD(network.parameter_groups(lr=0.3, base_lr=0.02)), network, base_every=2, **parts
+    )
+    for _ in range(8):
+        optimizer.zero_grad()
+        loss(network).backward()
+        optimizer.step()
+        assert network.violations() == []
+    code = network.memories["hidden"].code
+    assert (code.flatten(1).sum(1) <= 20).all() and (code.sum((0, 1, 3)) > 0).sum() >= 3
+    x = torch.ones(9, 2, 8)
+    tables = neuro.export(network)
+    with torch.no_grad():
+        assert torch.equal(neuro.replay(tables, x)[0], network.eval()(x)[0])
+    from neuro.tables import check
+
+    assert check(tables) == []
 
 
 @pytest.mark.parametrize("chip", CHIPS)

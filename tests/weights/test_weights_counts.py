@@ -235,7 +235,6 @@ def test_refuses_other_numbers_of_rows_and_masks():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (([1.0, 2.0], [1, 1], 4), "several types per current and sign are not supported yet by the exact rule"),
         (([1.0], [2], 4), "each \\+1 or -1"),
         (([1.0], [1, -1], 4), "shape"),
         (([1.0, 1.0], [1, -1], 4, [0]), "as many signs"),
