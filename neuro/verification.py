@@ -14,6 +14,7 @@ from neuro.data import encode, load_dataset
 from neuro.emit import export
 from neuro.emulator import Emulator
 from neuro.evaluation import NOISE_SEED
+from neuro.formats import load_configuration
 from neuro.losses import logits
 from neuro.runs import Run, load_run
 from neuro.tables import Tables, check, load_tables
@@ -47,12 +48,13 @@ class Verification:
 def verify(run: Run | str | Path, tables: str | Path | None = None, progress: Callable[[int, int], None] | None = None):
     """Compare a run's network with the replay of its tables, read from disk, on the whole test part.
 
-    tables: a folder to hold against the run; without one the run is exported to a temporary folder first. `compared`
-    counts one place for every neuron, step and sample. progress is called with (samples done, samples).
+    tables: a folder, of tables or of a vendor's format, to hold against the run; without one the run is exported to a
+    temporary folder first. `compared` counts one place for every neuron, step and sample. progress is called with
+    (samples done, samples).
     """
     run = load_run(run) if isinstance(run, str | Path) else run
     if tables is not None:
-        return _compare(run, load_tables(tables), progress)
+        return _compare(run, load_configuration(tables), progress)
     with tempfile.TemporaryDirectory() as folder:
         export(run).save(Path(folder) / "tables")
         return _compare(run, load_tables(Path(folder) / "tables"), progress)

@@ -13,14 +13,15 @@ NAME, SHORT = "check", "Tables against every limit."
 
 
 def command(
-    tables: Annotated[Path, typer.Argument(help="Folder of tables.")],
+    tables: Annotated[Path, typer.Argument(help="Folder of tables, or of a vendor's format.")],
     edited: Annotated[bool, typer.Option("--edited", help="Accept files changed since they were exported.")] = False,
     as_json: Json = False,
 ) -> None:
     """Check tables against every limit of their chip; exit 1 if any is exceeded."""
-    from neuro.tables import check, load_tables
+    from neuro.formats import load_configuration
+    from neuro.tables import check
 
-    loaded = load_tables(tables, edited=edited)
+    loaded = load_configuration(tables, edited=edited)
     findings = [str(f) for f in check(loaded)]
     lines = [*findings, f"{len(findings)} limits of {loaded.chip.label} exceeded"]
     if not findings:

@@ -1,4 +1,4 @@
-"""neuro export: write a run's chip configuration."""
+"""neuro export: write a run's chip configuration, for this framework or for a vendor's tools."""
 
 from __future__ import annotations
 
@@ -10,28 +10,43 @@ import typer
 from neuro.cli.show import Json, show
 
 NAME, SHORT = "export", "Write the configuration."
-FORMATS = ("tables",)
 
 
 def command(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    run: Annotated[Path, typer.Argument(help="Run folder, or a configuration written before.")],
     out: Annotated[Path, typer.Option("--out", help="Folder to write, new or empty.")],
-    kind: Annotated[str, typer.Option("--format", help="tables: the chip-neutral configuration.")] = "tables",
-    parquet: Annotated[bool, typer.Option("--parquet", help="Parquet in place of CSV.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace tables that are there already.")] = False,
+    kind: Annotated[str, typer.Option("--format", help="tables, or a format of the chip's vendor.")] = "tables",
+    parquet: Annotated[bool, typer.Option("--parquet", help="Tables as Parquet in place of CSV.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an export wrote there.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Export a run's best network."""
-    from neuro.emit import export
+    """Export a run's best network, or a configuration written before, in any format its chip is programmed with."""
     from neuro.errors import DescriptionError
     from neuro.tables import check
 
-    if kind not in FORMATS:
-        raise DescriptionError(f"--format is {kind!r}, allowed: {', '.join(FORMATS)}")
-    tables = export(run)
+    tables = _tables_of(run)
+    if kind == "tables":
+        tables.save(out, parquet=parquet, overwrite=overwrite)
+    elif parquet:
+        raise DescriptionError(f"--parquet: allowed with --format tables, not {kind}")
+    else:
+        _write(tables, kind, out, overwrite)
     findings = [str(f) for f in check(tables)]
-    tables.save(out, parquet=parquet, overwrite=overwrite)
     rows = {name: len(frame) for name, frame in tables.frames.items() if len(frame)}
     lines = [f"{out}: {', '.join(f'{name} {n:,}' for name, n in rows.items())} rows; {len(findings)} limits exceeded"]
     lines += [*findings, f"next: neuro check {out}   neuro verify {run} --tables {out}"]
-    show({"folder": str(out), "rows": rows, "findings": findings}, as_json, lines)
+    show({"folder": str(out), "format": kind, "rows": rows, "findings": findings}, as_json, lines)
+
+
+def _tables_of(source: Path):
+    from neuro.emit import export
+    from neuro.formats import FORMATS, load_configuration
+
+    marks = ("manifest.json", *FORMATS.values())
+    return load_configuration(source) if any((source / mark).is_file() for mark in marks) else export(source)
+
+
+def _write(tables, kind: str, out: Path, overwrite: bool) -> None:
+    from neuro.formats import format_of
+
+    format_of(kind, tables.chip).write(tables, out, overwrite=overwrite)

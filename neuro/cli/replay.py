@@ -28,11 +28,11 @@ def command(
     import numpy as np
 
     from neuro.emulator import replay
+    from neuro.formats import load_configuration
     from neuro.runs import write_atomically
-    from neuro.tables import load_tables
 
     _refuse_place(out, overwrite)
-    loaded = load_tables(tables)
+    loaded = load_configuration(tables)
     x = _read(input_file)
     outputs, record = replay(loaded, x, record=(population,) if population else ())
     y = record.spikes[population] if population else outputs

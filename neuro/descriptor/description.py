@@ -24,6 +24,7 @@ def describe(chip: Chip) -> list[tuple[str, list[Row]]]:
         ("title", chip.title, ""),
         ("real", "no, changed" if chip.changed else _word(chip.real), ""),
     ]
+    head += [("formats", ", ".join(["tables", *chip.formats]), "")]
     head += [("note", note, "") for note in chip.notes]
     sections = [("chip", head)]
     for name in Chip.model_fields:

@@ -212,6 +212,9 @@ class Chip(Part):
     delays: Delays = Delays()
     bias_dac: BiasDac | None = None
     energy: Energy | None = Field(None, description="absent = unknown")
+    formats: dict[Name, Name] = Field(
+        default_factory=dict, description="vendors' formats its configuration is written in, each with its layout there"
+    )
     notes: tuple[str, ...] = ()
     changed: tuple[str, ...] = Field((), description="overrides that made this chip differ from its file")
     sources: dict[Text, Text | Assumption] = Field(default_factory=dict)

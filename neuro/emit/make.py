@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -41,11 +41,12 @@ def export(source) -> Tables:
 
 def _memory_frames(network: Network) -> dict[str, pd.DataFrame]:
     """Give the frames of synapse memory and routing where placement has routed everything."""
+    plan, synapses = network.plan, _synapses(network)
     return {
         "weights": _weights(network),
-        "synapses": _synapses(network),
-        "routes": _routes(network.plan),
-        "inputs": _inputs(network.plan),
+        "synapses": synapses,
+        "routes": _routes(plan, _heard(plan.routes, synapses)),
+        "inputs": _inputs(plan, _heard(plan.inputs, synapses)),
     }
 
 
@@ -205,6 +206,13 @@ def _tags(plan: Plan, target: str) -> np.ndarray:
     return table
 
 
+def _heard(routes: tuple[Route, ...], synapses: pd.DataFrame) -> list[Route]:
+    """Routes to the cores where somebody listens; a plan leads wherever training might have listened."""
+    listening = set(zip(synapses["chip"], synapses["core"], synapses["tag"], strict=True))
+    kept = (replace(r, cores=tuple(k for k in r.cores if (r.target_chip, k, r.tag) in listening)) for r in routes)
+    return [r for r in kept if r.cores]
+
+
 def _cores(plan: Plan, routes: list[Route]):
     """Rows of a route table: one a route where cores fit a mask, else one a core."""
     if plan.chip.cores.per_chip <= 32:
@@ -212,8 +220,8 @@ def _cores(plan: Plan, routes: list[Route]):
     return "target_core", [(r, k) for r in routes for k in r.cores]
 
 
-def _routes(plan: Plan) -> pd.DataFrame:
-    column, rows = _cores(plan, plan.routes)
+def _routes(plan: Plan, routes: list[Route]) -> pd.DataFrame:
+    column, rows = _cores(plan, routes)
     places = {name: where.tolist() for name, where in plan.locations.items()}
     seen: dict[tuple, dict] = {}
     data = []
@@ -224,8 +232,8 @@ def _routes(plan: Plan) -> pd.DataFrame:
     return pd.DataFrame(data, columns=["chip", "core", "neuron", "route", "tag", "target_chip", column, "delay"])
 
 
-def _inputs(plan: Plan) -> pd.DataFrame:
-    column, rows = _cores(plan, plan.inputs)
+def _inputs(plan: Plan, routes: list[Route]) -> pd.DataFrame:
+    column, rows = _cores(plan, routes)
     names = list(plan.spec.inputs)
     data = [(names.index(r.source), r.index, r.tag, r.target_chip, cores, r.delay) for r, cores in rows]
     return pd.DataFrame(data, columns=["input", "channel", "tag", "target_chip", column, "delay"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from neuro.descriptor import Chip
@@ -87,44 +89,70 @@ def _neurons_to(target: int, spec: NetworkSpec, chip: Chip, locations, reach, bo
     wanted = [(name, reach[name][target]) for name in spec.populations if target in reach[name]]
     if not chip.tags.own_bits:
         return [r for name, cores in wanted for r in _consecutive(name, target, cores, spec, chip, book)]
-    by_id: dict[int, list] = {}
+    by_id: dict[int, list[_Sender]] = {}
     for name, cores in wanted:
-        for index, own in enumerate(locations[name][:, 2].tolist()):
-            by_id.setdefault(own % 2**chip.tags.own_bits, []).append((name, index, cores))
+        for index, (_, core, own) in enumerate(locations[name].tolist()):
+            sender = _Sender(name, index, core, cores)
+            by_id.setdefault(own % 2**chip.tags.own_bits, []).append(sender)
     routes = []
-    for own, sources in by_id.items():
-        for (name, index, cores), tag in zip(sources, _colour(own, sources, target, chip), strict=True):
-            book.take(target, cores, tag)
-            routes.append(Route(name, index, tag, target, cores, spec.populations[name].route_delay))
+    for own, senders in by_id.items():
+        for s, tag in zip(senders, _colour(own, senders, target, chip), strict=True):
+            book.take(target, s.cores, tag)
+            routes.append(Route(s.source, s.index, tag, target, s.cores, spec.populations[s.source].route_delay))
     return routes
 
 
-def _colour(own: int, sources: list, target: int, chip: Chip) -> list[int]:
-    """Choose the free tag bits of sources with one own id so that none meet in a core (exact, by backtracking)."""
-    tags = [(high << chip.tags.own_bits) | own for high in range(2 ** (chip.tags.bits - chip.tags.own_bits))]
-    tags = [t for t in tags if t not in chip.tags.forbidden]
-    chosen: list[int] = []
+class _Sender(NamedTuple):
+    """A neuron that must be heard on a chip: the core it sits in, and the cores that may listen."""
+
+    source: str
+    index: int
+    core: int
+    cores: tuple[int, ...]
+
+
+def _colour(own: int, senders: list[_Sender], target: int, chip: Chip) -> list[int]:
+    """Choose the free tag bits of sources with one own id so that none meet in a core (exact, by backtracking).
+
+    A source keeps the number of its own core where it can, as tools do that have no say in it.
+    """
+    highs = range(2 ** (chip.tags.bits - chip.tags.own_bits))
+    tags = {high: (high << chip.tags.own_bits) | own for high in highs}
+    tags = {high: tag for high, tag in tags.items() if tag not in chip.tags.forbidden}
+    order = _keepers_first(senders)
+    chosen: dict[int, int] = {}
 
     def extend() -> bool:
-        if len(chosen) == len(sources):
+        if len(chosen) == len(senders):
             return True
-        cores = set(sources[len(chosen)][2])
-        clash = {tag for tag, (_, _, other) in zip(chosen, sources, strict=False) if cores & set(other)}
-        for tag in tags:
-            if tag not in clash:
-                chosen.append(tag)
+        number = order[len(chosen)]
+        sender = senders[number]
+        taken = {tag for other, tag in chosen.items() if not set(sender.cores).isdisjoint(senders[other].cores)}
+        for high in sorted(tags, key=lambda high: high != sender.core):
+            if tags[high] not in taken:
+                chosen[number] = tags[high]
                 if extend():
                     return True
-                chosen.pop()
+                del chosen[number]
         return False
 
     if not extend():
-        names = sorted({name for name, _, _ in sources})
+        names = sorted({s.source for s in senders})
         raise FitError(
-            f"tags: {len(sources)} sources with own id {own} (populations {', '.join(names)}) meet on chip {target}, "
+            f"tags: {len(senders)} sources with own id {own} (populations {', '.join(names)}) meet on chip {target}, "
             f"allowed: {len(tags)} a core on {chip.label}; make one of these populations smaller"
         )
-    return chosen
+    return [chosen[number] for number in range(len(senders))]
+
+
+def _keepers_first(senders: list[_Sender]) -> list[int]:
+    """Order senders so that the first of those that would claim one core number where they meet comes before the rest."""
+    kept: list[int] = []
+    for number, sender in enumerate(senders):
+        rivals = (senders[k] for k in kept if senders[k].core == sender.core)
+        if all(set(sender.cores).isdisjoint(rival.cores) for rival in rivals):
+            kept.append(number)
+    return [*kept, *(number for number in range(len(senders)) if number not in kept)]
 
 
 def _consecutive(name: str, target: int, cores, spec: NetworkSpec, chip: Chip, book: _TagBook) -> list[Route]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -13,10 +12,12 @@ from neuro.tables.columns import COLUMNS, columns_of, empty
 from neuro.tables.csvtext import from_csv
 from neuro.tables.manifest import FORMAT, VERSION, File, Manifest, parse_manifest, sha256_of
 from neuro.tables.parquet import from_parquet
+from neuro.tables.strict import as_ascii, parse_json, read_bytes
 from neuro.tables.write import MANIFEST
 
 MAX_MANIFEST = 64 * 2**20
 MAX_TABLE = 4 * 2**30
+ABSENT = f"name the folder that holds {MANIFEST} and its tables"
 EDITED = "edited after export; export again, or look at it with `neuro check FOLDER --edited`"
 
 
@@ -43,7 +44,7 @@ def read_folder(folder: str | Path, edited: bool) -> tuple[Manifest, dict[str, p
 
 
 def _read_manifest(folder: Path, edited: bool) -> Manifest:
-    content = _json(_bytes(folder / MANIFEST, MAX_MANIFEST))
+    content = parse_json(read_bytes(folder / MANIFEST, MAX_MANIFEST, ABSENT), MANIFEST)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise TableError(f"{folder / MANIFEST}: format is not {FORMAT!r}; this is no configuration")
     if content.get("version") != VERSION or isinstance(content["version"], bool):
@@ -53,35 +54,6 @@ def _read_manifest(folder: Path, edited: bool) -> Manifest:
     if not edited and sha256_of(content["chip"]) != manifest.chip_sha256:
         raise TableError(f"{folder / MANIFEST}: chip does not match chip_sha256: {EDITED}")
     return manifest
-
-
-def _json(data: bytes) -> object:
-    try:
-        return json.loads(data.decode(), object_pairs_hook=_unique_keys, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise TableError(f"{MANIFEST}: is not JSON ({str(error)[:120]}); export again") from None
-
-
-def _unique_keys(pairs: list) -> dict:
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        raise ValueError("a key stands more than once")
-    return content
-
-
-def _no_constant(name: str):
-    raise ValueError(f"{name} is not allowed")
-
-
-def _bytes(path: Path, most: int) -> bytes:
-    try:
-        if not path.is_file():
-            raise TableError(f"{path}: is not there; name the folder that holds {MANIFEST} and its tables")
-        if (size := path.stat().st_size) > most:
-            raise TableError(f"{path}: has {size} bytes, allowed: at most {most}")
-        return path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise TableError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _refuse_unlisted(folder: Path, manifest: Manifest) -> None:
@@ -101,22 +73,14 @@ def _refuse_unlisted(folder: Path, manifest: Manifest) -> None:
 
 def _read_table(folder: Path, table: str, entry: File, manifest: Manifest, edited: bool) -> pd.DataFrame:
     path = folder / entry.file
-    data = _bytes(path, MAX_TABLE)
+    data = read_bytes(path, MAX_TABLE, ABSENT)
     if not edited and hashlib.sha256(data).hexdigest() != entry.sha256:
         raise TableError(f"{path}: does not match its sha256 in {MANIFEST}: {EDITED}")
     columns = columns_of(table, manifest.chip)
     if entry.file.endswith(".parquet"):
         frame = from_parquet(data, columns, entry.file)
     else:
-        frame = from_csv(_ascii(data, entry.file), columns, entry.file)
+        frame = from_csv(as_ascii(data, entry.file), columns, entry.file)
     if not edited and len(frame) != entry.rows:
         raise TableError(f"{path}: has {len(frame)} rows, allowed: the {entry.rows} that {MANIFEST} states; {EDITED}")
     return frame
-
-
-def _ascii(data: bytes, file: str) -> str:
-    try:
-        return data.decode("ascii").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise TableError(f"{file}:{line}: holds a byte that is not plain text; export again") from None

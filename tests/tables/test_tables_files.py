@@ -105,9 +105,9 @@ def test_a_failure_leaves_nothing(tmp_path, monkeypatch, place, fails):
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    calls = iter([write._write, full])
+    calls = iter([write.write_file, full])
     if fails == "write":
-        monkeypatch.setattr(write, "_write", lambda *args: next(calls)(*args))
+        monkeypatch.setattr(write, "write_file", lambda *args: next(calls)(*args))
     else:
         monkeypatch.setattr(write.Path, "rename", full)
     with pytest.raises(TableError, match="No space left"):

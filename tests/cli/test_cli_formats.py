@@ -1,0 +1,28 @@
+"""`neuro export` to a vendor's format and back, and the commands that take what it wrote."""
+
+import json
+
+import pytest
+from tiny_task import call, refused, snapshot
+
+
+@pytest.mark.parametrize("kind, file", [("samna", "load.py"), ("netparser", "biases.txt")])
+def test_what_an_export_wrote_is_taken_by_every_command(tmp_path, shared_run, kind, file):
+    folder = tmp_path / kind
+    told = json.loads(call("export", shared_run, "--format", kind, "--out", folder, "--json").out)
+    assert told["format"] == kind and told["findings"] == [] and (folder / file).is_file()
+    assert call("check", folder).status == 0
+    proof = json.loads(call("verify", shared_run, "--tables", folder, "--json").out)
+    assert proof["differ"] == 0 and proof["findings"] == [] and proof["compared"] > 0
+    assert call("export", shared_run, "--out", tmp_path / "tables").status == 0
+    assert call("export", folder, "--out", tmp_path / "again").status == 0
+    assert snapshot(tmp_path / "again") == snapshot(tmp_path / "tables")
+    refused(call("export", folder, "--format", kind, "--out", folder), "not empty")
+    assert call("export", tmp_path / "tables", "--format", kind, "--out", folder, "--overwrite").status == 0
+
+
+def test_what_no_format_can_do_is_refused(tmp_path, shared_run):
+    out = tmp_path / "a"
+    refused(call("export", shared_run, "--format", "samna", "--parquet", "--out", out), "--parquet")
+    refused(call("export", shared_run, "--format", "ranch", "--out", out), "ranch", "tables, samna, netparser")
+    assert not out.exists()
