@@ -95,7 +95,7 @@ def events(samna, spikes, isi_base=900):
     made, last = [], 0
     for time, source, channel in spikes:
         for word in targets.get((source, channel), ()):
-            if content()["module"] == "dynapse1":
+            if hasattr(module, "FpgaSpikeEvent"):
                 event, now = module.FpgaSpikeEvent(), round(time * 9e7 / isi_base)
                 event.isi, last = now - last, now
                 write(event, word, module)

@@ -18,7 +18,7 @@ TURNS = 16  # of drawing at random before the sources left are counted
 
 def number_of_entries(plan: Plan, name: str, reserve: int | None) -> int:
     """How many entries a neuron of a population gets: its slots and the reserve (default: as many again)."""
-    weights, width = plan.chip.weights, plan.width(name)
+    weights = plan.chip.weights
     if reserve is not None and (not isinstance(reserve, int) or reserve < 0):
         raise DescriptionError(f"reserve is {reserve!r}, allowed: a whole number of entries from 0, or None")
     have = None
@@ -33,17 +33,31 @@ def number_of_entries(plan: Plan, name: str, reserve: int | None) -> int:
             f"storage slots needs a chip whose neurons have a memory of their own; {plan.chip.label} has {have}; use "
             "storage dense"
         )
-    return min(weights.slots + (weights.slots if reserve is None else reserve), width - bool(len(plan.itself(name))))
+    return min(weights.slots + (weights.slots if reserve is None else reserve), int(_others(plan, name).min()))
+
+
+def _others(plan: Plan, name: str) -> torch.Tensor:
+    """How many sources each neuron may listen to: long [n]."""
+    heard, itself = _heard(plan, name), torch.from_numpy(plan.itself(name))
+    if heard is None:
+        return torch.full((plan.spec.size_of(name),), plan.width(name) - bool(len(itself)))
+    return heard.sum(1) - (heard.gather(1, itself[:, None])[:, 0].long() if len(itself) else 0)
+
+
+def _heard(plan: Plan, name: str) -> torch.Tensor | None:
+    heard = plan.heard(name)
+    return None if heard is None else torch.from_numpy(heard)
 
 
 def draw_sources(plan: Plan, name: str, entries: int, generator: torch.Generator) -> torch.Tensor:
     """Draw distinct columns for each neuron's entries, ascending: long [n, E]. With room for all, all are taken."""
     itself, size, width = torch.from_numpy(plan.itself(name)), plan.spec.size_of(name), plan.width(name)
-    if entries >= width - bool(len(itself)):
+    heard = _heard(plan, name)
+    if heard is None and entries >= width - bool(len(itself)):
         columns = torch.arange(width - bool(len(itself))).repeat(size, 1)
         return columns + (columns >= itself[:, None]) if len(itself) else columns
     source = torch.randint(width, (size, entries), generator=generator)
-    return _made_distinct(source, torch.ones_like(source, dtype=torch.bool), itself, width, generator)[0]
+    return _made_distinct(source, torch.ones_like(source, dtype=torch.bool), itself, heard, width, generator)[0]
 
 
 def redraw(
@@ -59,10 +73,11 @@ def redraw(
     rank = size.argsort(dim=1, stable=True).argsort(dim=1)
     new = rank < (share * empty.sum(1, keepdim=True)).floor()
     itself, width = torch.from_numpy(plan.itself(name)), plan.width(name)
-    if not new.any() or new.shape[1] >= width - bool(len(itself)):  # nothing empty, or nobody else to listen to
+    new &= (_others(plan, name) > new.shape[1])[:, None]
+    if not new.any():  # nothing empty, or nobody else to listen to
         return
     drawn = torch.where(new, torch.randint(width, new.shape, generator=generator), memory.source.cpu())
-    source, order = _made_distinct(drawn, new, itself, width, generator)
+    source, order = _made_distinct(drawn, new, itself, _heard(plan, name), width, generator)
     new, order = new.gather(1, order).to(latent.device), order.to(latent.device)
     with torch.no_grad():
         for tensor in (latent, *moments):
@@ -71,8 +86,11 @@ def redraw(
     memory.listen(source.to(latent.device))
 
 
-def _made_distinct(source: torch.Tensor, new: torch.Tensor, itself: torch.Tensor, width: int, generator):
-    """Sort sources, and draw those of `new` again that a neuron has twice or may not hear; gives also where each was."""
+def _made_distinct(source: torch.Tensor, new: torch.Tensor, itself: torch.Tensor, heard, width: int, generator):
+    """Sort sources, and draw those of `new` again that a neuron has twice or may not hear; gives also where each was.
+
+    heard: which columns reach each neuron, bool [n, M], or None where all do.
+    """
     order = torch.arange(source.shape[1]).repeat(len(source), 1)
     for turn in range(TURNS + 1):
         # of equal sources the one that is kept comes first, so that the new one is drawn again
@@ -80,14 +98,15 @@ def _made_distinct(source: torch.Tensor, new: torch.Tensor, itself: torch.Tensor
         source, new, order = (x.gather(1, key) for x in (source, new, order))
         unfit = torch.zeros_like(new)
         unfit[:, 1:] = source[:, 1:] == source[:, :-1]
-        unfit = (unfit | (source == itself[:, None]) if len(itself) else unfit) & new
+        unfit = unfit | (source == itself[:, None]) if len(itself) else unfit
+        unfit = (unfit if heard is None else unfit | ~heard.gather(1, source)) & new
         if not unfit.any():
             break
         if turn < TURNS - 1:
             source[unfit] = torch.randint(width, (int(unfit.sum()),), generator=generator)
         else:  # few are left that a neuron does not hear yet: choose among them
             for n in unfit.any(1).nonzero()[:, 0]:
-                free = torch.ones(width, dtype=torch.bool)
+                free = torch.ones(width, dtype=torch.bool) if heard is None else heard[n].clone()
                 free[source[n, ~unfit[n]]] = False
                 if len(itself):
                     free[itself[n]] = False

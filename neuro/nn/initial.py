@@ -48,6 +48,8 @@ def _largest(plan: Plan, name: str, latent: torch.Tensor, entries: int) -> tuple
     size = latent.abs().flatten(2).amax(2)
     if len(itself := plan.itself(name)):
         size[torch.arange(len(size)), torch.from_numpy(itself)] = -1.0
+    if (heard := plan.heard(name)) is not None:
+        size[~torch.from_numpy(heard)] = -1.0
     source = size.topk(entries, 1).indices.sort(1).values
     return latent.gather(1, source[:, :, None, None].expand(-1, -1, *latent.shape[2:])), source
 

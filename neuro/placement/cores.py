@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -72,7 +73,7 @@ def _compatible(core: Core, name: str, spec: NetworkSpec, chip: Chip, parameters
     for constant, limit in chip.neuron.distinct_per_core.items():
         if len({CONSTANTS[constant](parameters[p]) for p in together}) > limit:
             return False
-    return heard(spec, together) <= _tellable(chip)
+    return heard(spec, together) <= _tellable(chip, spec)
 
 
 def heard(spec: NetworkSpec, populations: tuple[str, ...]) -> int:
@@ -80,17 +81,19 @@ def heard(spec: NetworkSpec, populations: tuple[str, ...]) -> int:
     return sum(spec.size_of(s) for s in {s for p in populations for s in spec.sources_of(p)})
 
 
-def _tellable(chip: Chip) -> int:
-    return min(tags_per_core(chip), chip.cores.axons or tags_per_core(chip))
+def _tellable(chip: Chip, spec: NetworkSpec) -> float:
+    """How many sources a core may be told to hear; sources that share tags out may be any number."""
+    tags = math.inf if spec.candidates == "reachable" else tags_per_core(chip)
+    return min(tags, chip.cores.axons or tags)
 
 
 def _refuse(name: str, size: int, left: int, spec: NetworkSpec, chip: Chip, shared: bool) -> None:
     sources = heard(spec, (name,))
-    if sources > _tellable(chip):
+    if sources > _tellable(chip, spec):
         what = "axons" if chip.cores.axons and chip.cores.axons <= tags_per_core(chip) else "tags"
         raise FitError(
-            f"{what} of one core: population {name} may listen to {sources} sources, allowed: {_tellable(chip)} on "
-            f"{chip.label}; take {sources - _tellable(chip)} sources away from its projections"
+            f"{what} of one core: population {name} may listen to {sources} sources, allowed: {_tellable(chip, spec)} on "
+            f"{chip.label}; take {sources - _tellable(chip, spec)} sources away from its projections"
         )
     total = chip.chips * chip.cores.per_chip
     raise FitError(

@@ -43,18 +43,20 @@ def place(spec: NetworkSpec, chip: Chip, seed: int = 0) -> Plan:
 
 
 def _lay_out(spec: NetworkSpec, chip: Chip, parameters):
-    """Give each population cores of its own; where that cannot be, let populations share cores.
+    """Give each population cores of its own; where that cannot be, let populations share cores, then sources share out
+    routes and tags if the network takes whom it can reach.
 
     A source's sign belongs to the axon of a core, so on chips of that kind populations never share.
     """
     alone = chip.weights.kind == "levels" and chip.weights.sign == "source"
-    for shared in (False,) if alone else (False, True):
-        try:
-            cores = assign_cores(spec, chip, parameters, shared)
-            locations = assign_neurons(spec, chip, cores)
-            return locations, *route(spec, chip, locations)
-        except FitError as error:
-            refusal = error
+    for thinned in (False, True) if spec.candidates == "reachable" else (False,):
+        for shared in (False,) if alone else (False, True):
+            try:
+                cores = assign_cores(spec, chip, parameters, shared)
+                locations = assign_neurons(spec, chip, cores)
+                return locations, *route(spec, chip, locations, thinned)
+            except FitError as error:
+                refusal = error
     raise refusal
 
 

@@ -103,12 +103,26 @@ class Plan:
             return np.zeros(0, np.int64)
         return np.arange(columns[target].start, columns[target].stop)
 
+    def heard(self, target: str) -> np.ndarray | None:
+        """Which columns routes lead to each neuron's core: bool [N, M], or None where all do."""
+        columns, position = self.columns(target), {core: i for i, core in enumerate(self.cores)}
+        table = np.zeros((len(self.cores), self.width(target)), bool)
+        for r in (*self.routes, *self.inputs):
+            if r.source in columns:
+                rows = [position[r.target_chip, k] for k in r.cores if (r.target_chip, k) in position]
+                table[rows, columns[r.source].start + r.index] = True
+        index = self.core_index(target)
+        return None if table[np.unique(index)].all() else table[index]
+
     def allowed(self, target: str) -> np.ndarray | None:
         """Which words a population's rewiring may use: bool [N, M, C, D], or None where every word is allowed."""
         size, usable, itself = self.spec.size_of(target), self.usable(target), self.itself(target)
-        if usable.all() and not len(itself):
+        heard = self.heard(target)
+        if usable.all() and not len(itself) and heard is None:
             return None
         mask = np.repeat(usable[None], size, 0)
+        if heard is not None:
+            mask &= heard[:, :, None, None]
         if len(itself):
             mask[np.arange(size), itself] = False
         return mask

@@ -9,19 +9,29 @@ import numpy as np
 from neuro.descriptor import Chip
 from neuro.errors import FitError
 from neuro.placement.plan import Route
+from neuro.placement.reach import share_routes
 from neuro.task import NetworkSpec
 
 
 def route(
-    spec: NetworkSpec, chip: Chip, locations: dict[str, np.ndarray]
+    spec: NetworkSpec, chip: Chip, locations: dict[str, np.ndarray], shared: bool = False
 ) -> tuple[tuple[Route, ...], tuple[Route, ...]]:
-    """Choose routes and tags for neurons, then for input channels: (routes, inputs)."""
+    """Choose routes and tags for neurons, then for input channels: (routes, inputs).
+
+    Every source reaches every core that may listen to it; `shared` lets sources share rows and tags out instead.
+    """
     reach = {source: _reach(source, spec, locations) for source in (*spec.inputs, *spec.populations)}
+    if shared:
+        return _in_task_order(spec, *share_routes(spec, chip, locations, reach))
     for name in spec.populations:
         _check_reach(name, reach[name], chip, locations[name])
     book = _TagBook(chip, sum(spec.size_of(s) for s in reach))
     routes = [r for target in range(chip.chips) for r in _neurons_to(target, spec, chip, locations, reach, book)]
     inputs = [r for target in range(chip.chips) for r in _inputs_to(target, spec, chip, reach, book)]
+    return _in_task_order(spec, routes, inputs)
+
+
+def _in_task_order(spec: NetworkSpec, routes: list[Route], inputs: list[Route]):
     order = {name: i for i, name in enumerate((*spec.inputs, *spec.populations))}
 
     def place_in_task(r: Route) -> tuple[int, int, int]:

@@ -90,6 +90,10 @@ class NetworkSpec(Part):
     populations: dict[Name, Population] = Field(min_length=1)
     projections: tuple[Projection, ...] = Field(min_length=1)
     outputs: dict[Name, Output] = Field(min_length=1)
+    candidates: Literal["all", "reachable"] = Field(
+        "all",
+        description="reachable: a neuron may listen to those of its sources that routes and tags let reach its core",
+    )
     delay_lines: tuple[Steps, ...] = Field((0,), min_length=1, description="extra steps each delay line adds")
     shunting_as_subtractive: bool = False
     surrogate: Surrogate = Surrogate()

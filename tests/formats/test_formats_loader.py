@@ -49,6 +49,20 @@ def four_chips(seed):
     )
 
 
+def full_board():
+    """A recurrent population on every neuron of four chips that may be a source; cores hear part of it."""
+    return NetworkSpec.model_validate(
+        {
+            "dt_s": 1e-3,
+            "inputs": {"x": 12},
+            "populations": {"r": {"size": 16 * 20 - 4, "tau_mem_s": 0.01, "tau_syn_s": 0.004, "init_gain": 6.0}},
+            "projections": ({"from": "x", "to": "r"}, {"from": "r", "to": "r"}),
+            "outputs": {"y": {"population": "r"}},
+            "candidates": "reachable",
+        }
+    )
+
+
 def spikes_of_the_board(tables, loader, module, x):
     """Run the objects of samna event by event: {(chip, core, neuron): [T]}."""
     board = Board(loader.configuration(module))
@@ -75,15 +89,15 @@ def spikes_of_the_board(tables, loader, module, x):
     return z
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_a_board_of_words_spikes_as_the_network_on_four_chips(tmp_path, monkeypatch, seed):
+@pytest.mark.parametrize("spec", [four_chips(0), four_chips(1), full_board()], ids=["sixteen", "others", "full"])
+def test_a_board_of_words_spikes_as_the_network_on_four_chips(tmp_path, monkeypatch, spec):
     chip = chip_of("dynapse1", ("cores.neurons=20",))  # few ids, so that virtual core ids are needed
-    network = neuro.Network(neuro.place(four_chips(seed), chip), seed=seed).eval()
+    network = neuro.Network(neuro.place(spec, chip), seed=0).eval()
     tables = neuro.export(network)
     assert {c for c, _ in network.plan.cores} == {0, 1, 2, 3}
     assert (tables.frames["routes"]["tag"] // 256 != tables.frames["routes"]["core"]).any(), "no virtual core in use"
     loader, module = loaded(tmp_path / "out", tables, monkeypatch)
-    x = (np.random.default_rng(seed).random((40, 12)) < 0.4).astype("f4")
+    x = (np.random.default_rng(0).random((40, 12)) < 0.4).astype("f4")
     with torch.inference_mode():
         _, record = network(torch.from_numpy(x)[:, None], record=tuple(network.plan.spec.populations))
     z = spikes_of_the_board(tables, loader, module, x)

@@ -62,7 +62,8 @@ def networks(draw, chip):
             start = populations[source]["route_delay"] if source in populations else 0
             delay = draw(st.sampled_from([None, start + lines[-1]]))
             projections.append((source, target) if delay is None else (source, target, delay))
-    return network(inputs, populations, projections, delay_lines=lines)
+    candidates = draw(st.sampled_from(["all", "reachable"]))
+    return network(inputs, populations, projections, delay_lines=lines, candidates=candidates)
 
 
 @pytest.mark.parametrize("name", CHIPS)
@@ -96,8 +97,9 @@ def same(a, b):
 
 
 def assert_allowed_words(plan):
-    """Words a population may use: its projections' delays, no autapses, and currents it has a time constant for."""
+    """Words a population may use: whom its core hears, its projections' delays, no autapses, currents it is given."""
     spec = plan.spec
+    heard = {(r.source, r.index, r.target_chip, k) for r in (*plan.routes, *plan.inputs) for k in r.cores}
     for target, population in spec.populations.items():
         sources = [s for s in (*spec.inputs, *spec.populations) if s in {p.source for p in spec.projections
                                                                         if p.target == target}]  # fmt: skip
@@ -109,12 +111,43 @@ def assert_allowed_words(plan):
             for j in range(spec.inputs.get(source) or spec.populations[source].size):
                 for current, line in itertools.product(plan.currents, spec.delay_lines):
                     fits = current in decays and projection.delay in (None, start + line)
-                    rows.append([fits and (source, j) != (target, i) for i in range(population.size)])
+                    rows.append([
+                        fits and (source, j) != (target, i) and (source, j, int(c), int(k)) in heard
+                        for i, (c, k, _) in enumerate(plan.locations[target])
+                    ])  # fmt: skip
         wanted = np.array(rows).T
         got = plan.allowed(target)
         assert wanted.all() if got is None else np.array_equal(got.reshape(population.size, -1), wanted)
         columns = plan.columns(target)
         assert list(columns) == sources and next(iter(columns.values())).start == 0
+
+
+@pytest.mark.parametrize("name, overrides, size, hears, rows", [
+    ("dynapse1", (), 4092, 1023, {2, 3}),
+    ("dynapse2", ("board.columns=5", "tags.bits=8", "cores.neurons=25"), 500, 256, {1, 2}),
+])  # fmt: skip
+def test_a_full_board_shares_out_its_tags(name, overrides, size, hears, rows):
+    """A recurrent population on every chip: no tag is left unused, all sources get about the same."""
+    chip = neuro.load_chip(name, overrides)
+    spec = network({"x": 64}, {"r": size}, [("x", "r"), ("r", "r")], candidates="reachable")
+    plan = neuro.place(spec, chip)
+    assert problems(plan) == []
+    per_neuron = plan.heard("r").sum(1)
+    assert set(per_neuron) == {hears}
+    reach = np.bincount([r.index for r in plan.routes], minlength=size)
+    cores = np.bincount([r.index for r in plan.routes for _ in r.cores], minlength=size)
+    assert set(reach) == rows and np.ptp(cores) <= chip.cores.per_chip, (np.bincount(reach), np.bincount(cores))
+
+
+def test_hops_share_out_a_line_of_chips():
+    chip = neuro.load_chip("dynapse2", ["cores.per_chip=1", "board.columns=9", "cores.neurons=20"])
+    spec = network({"x": 4}, {"r": 180}, [("x", "r"), ("r", "r")], candidates="reachable")
+    plan = neuro.place(spec, chip)
+    assert problems(plan) == []
+    homes = plan.locations["r"][:, 0]
+    assert {abs(r.target_chip - homes[r.index]) for r in plan.routes} <= set(range(8))
+    with pytest.raises(FitError, match="routes|hops"):
+        neuro.place(network({"x": 4}, {"r": 180}, [("x", "r"), ("r", "r")]), chip)
 
 
 def test_the_checker_finds_seeded_mistakes():
