@@ -15,7 +15,7 @@ from neuro.emit import export
 from neuro.emulator import Emulator
 from neuro.evaluation import NOISE_SEED
 from neuro.formats import load_configuration
-from neuro.losses import logits
+from neuro.losses import judged
 from neuro.runs import Run, load_run
 from neuro.tables import Tables, check, load_tables
 
@@ -68,7 +68,7 @@ def _compare(run: Run, tables: Tables, progress) -> Verification:
     emulator = Emulator(tables)
     part, task, network = load_dataset(run.task.data).test, run.task, run.network
     names = tuple(task.populations)
-    compared = differ = spikes = correct = replayed = 0
+    compared = differ = spikes = correct = replayed = answers = 0
     first = None
     for ids in np.array_split(np.arange(len(part)), -(-len(part) // BATCH)):
         x = encode(task.encoder, part.x[ids], part.ids[ids], NOISE_SEED, task.tail_steps)
@@ -84,13 +84,14 @@ def _compare(run: Run, tables: Tables, progress) -> Verification:
             first = first or _first_difference(name, a, b, ids)
         if not torch.allclose(outputs, again, rtol=READ_OUT_TOLERANCE, atol=READ_OUT_TOLERANCE):
             findings.append(f"the read-out differs by {float((outputs - again).abs().max()):g} (samples from {ids[0]})")
-        labels = torch.from_numpy(part.y[ids])
-        correct += int((logits(task.loss, outputs).argmax(-1) == labels).sum())
-        replayed += int((logits(task.loss, again).argmax(-1) == labels).sum())
+        labels = torch.from_numpy(part.labels(ids, task.tail_steps))
+        right, asked = judged(task.loss, outputs, labels)
+        correct, answers = correct + right, answers + asked
+        replayed += judged(task.loss, again, labels)[0]
         if progress:
             progress(int(ids[-1]) + 1, len(part))
     return Verification(
-        len(part), compared, spikes, differ, first, tuple(findings), correct / len(part), replayed / len(part)
+        len(part), compared, spikes, differ, first, tuple(findings), correct / answers, replayed / answers
     )
 
 

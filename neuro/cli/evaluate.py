@@ -34,8 +34,9 @@ def command(
 def summary(e, chip) -> list[str]:
     """An evaluation in lines."""
     of = f" of {e.slots_allowed}" if e.slots_allowed else ""
+    steps = f", {e.answers:,} labelled steps" if e.answers != e.samples else ""
     return [
-        f"accuracy          {e.accuracy:.2%} of {e.samples} {e.part} samples (loss {e.loss:.3f})",
+        f"accuracy          {e.accuracy:.2%} of {e.samples} {e.part} samples{steps} (loss {e.loss:.3f})",
         f"slots used        {e.slots_mean:.1f} a neuron, most {e.slots_most}{of}",
         f"distinct sources  {e.sources_mean:.1f} a neuron",
         f"cores used        {e.cores} of {chip.chips * chip.cores.per_chip} on {chip.label}",

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from neuro.data import Part, encode, load_dataset
-from neuro.losses import logits, task_loss
+from neuro.losses import judged, task_loss
 from neuro.nn import Network
 from neuro.task import Task
 
@@ -19,10 +19,14 @@ BATCH = 256
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures of one network on one part; slots and sources are per neuron, the rate is spikes per neuron and step."""
+    """Figures of one network on one part; slots and sources are per neuron, the rate is spikes per neuron and step.
+
+    answers: how many were asked for, one a sample, or one a step that has a label; accuracy is the share of right ones.
+    """
 
     part: str
     samples: int
+    answers: int
     accuracy: float
     loss: float
     rate: float
@@ -47,14 +51,15 @@ def evaluate(run, part: str = "test") -> Evaluation:
 def measure(network: Network, task: Task, samples: Part, part: str = "validation") -> Evaluation:
     """Measure a network on samples; encoder noise is that of a fixed seed."""
     network.eval()
-    loss, correct, spikes = 0.0, 0, {name: 0.0 for name in task.populations}
+    loss, correct, answers, spikes = 0.0, 0, 0, {name: 0.0 for name in task.populations}
     with torch.inference_mode():
         for ids in np.array_split(np.arange(len(samples)), -(-len(samples) // BATCH)):
             x = encode(task.encoder, samples.x[ids], samples.ids[ids], NOISE_SEED, task.tail_steps)
-            labels = torch.from_numpy(samples.y[ids])
+            labels = torch.from_numpy(samples.labels(ids, task.tail_steps))
             outputs, record = network(x, record=tuple(task.populations))
-            loss += float(task_loss(task.loss, outputs, labels)) * len(ids)
-            correct += int((logits(task.loss, outputs).argmax(-1) == labels).sum())
+            right, asked = judged(task.loss, outputs, labels)
+            loss += float(task_loss(task.loss, outputs, labels)) * asked
+            correct, answers = correct + right, answers + asked
             for name, z in record.spikes.items():
                 spikes[name] += float(z.sum(dtype=torch.float64))
     steps = task.steps * len(samples)
@@ -63,8 +68,9 @@ def measure(network: Network, task: Task, samples: Part, part: str = "validation
     return Evaluation(
         part=part,
         samples=len(samples),
-        accuracy=correct / len(samples),
-        loss=loss / len(samples),
+        answers=answers,
+        accuracy=correct / answers,
+        loss=loss / answers,
         rate=sum(spikes.values()) / steps / sum(neurons.values()),
         rates={name: spikes[name] / steps / neurons[name] for name in spikes},
         slots_mean=float(np.mean(used)),

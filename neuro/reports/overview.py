@@ -103,7 +103,7 @@ def _sample(raster, bars, run: Run) -> None:
     raster.set(xlabel="time step", ylabel=f"source (first {SHOWN} of each)", title="spikes for one test sample")
     raster.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=4, markerscale=3)
     scores = outputs.sum(0)[0].numpy()
-    label = int(part.y[0])
+    label = int(np.bincount(part.y[0][part.y[0] >= 0]).argmax()) if part.y.ndim > 1 else int(part.y[0])
     bars.bar(range(len(scores)), scores, color=[ORANGE if i == label else BLUE for i in range(len(scores))])
     bars.set(
         xlabel="class",

@@ -66,19 +66,25 @@ class Encoder(Part):
 
 
 class Loss(Part):
-    """What training lowers, with regularisers on firing rates and membrane values.
+    """What training lowers, with regularisers on firing rates, membrane values and weights.
 
-    spike_count, trace_mean, per_step: cross-entropy on the read-out's sum or mean over time, or at every step.
+    spike_count, trace_mean: cross-entropy on the read-out's sum or mean over time. per_step: at every labelled step, on
+    the read-out's sum over the last `window` steps; labels are asked for `tail_steps` later than they stand in the data.
     mse_count: squared distance of the read-out's sums from wanted ones (snnTorch's `mse_count_loss`).
     """
 
     kind: Literal["spike_count", "trace_mean", "per_step", "mse_count"] = "spike_count"
     scale: Rate = Field(1.0, description="what the read-out is multiplied with before the softmax")
+    read_steps: Size | None = Field(None, description="only the last so many steps count; absent = all")
+    window: Size = Field(1, description="per_step: steps of the read-out that are summed for one decision")
     correct_rate: Annotated[float, Field(ge=0)] = Field(1.0, description="mse_count: wanted of the true class a step")
     incorrect_rate: Annotated[float, Field(ge=0)] = Field(0.0, description="mse_count: wanted of the others a step")
     rate_target: Annotated[float, Field(ge=0, le=1)] = Field(0.05, description="wanted spikes per neuron and step")
     rate_weight: Annotated[float, Field(ge=0)] = 0.0
-    voltage_weight: Annotated[float, Field(ge=0)] = Field(0.0, description="on (v/θ)² beyond ±1")
+    rate_power: Literal[1, 2] = Field(1, description="power of the summed squared distances from the wanted rate")
+    voltage_weight: Annotated[float, Field(ge=0)] = Field(0.0, description="on (|v|/θ − 1)² beyond ±1")
+    voltage_at: Literal["every", "last"] = Field("every", description="steps whose membranes count")
+    weight_l1: Annotated[float, Field(ge=0)] = Field(0.0, description="on the sum of the absolute weights")
 
 
 class Training(Part):
