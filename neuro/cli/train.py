@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -46,6 +47,8 @@ def command(
         resume=resume,
         progress=progress_for("quiet" if as_json else "auto"),
     )
+    if int(os.environ.get("RANK", "0")):  # torchrun: the first process speaks for all
+        return
     last = run.metrics[-1]
     best = run.facts
     show(

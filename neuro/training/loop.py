@@ -10,15 +10,17 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from neuro.data import Dataset, encode, load_dataset
+from neuro.data.parts import Part, chosen
 from neuro.descriptor import Chip, differing, load_chip
 from neuro.dynamics.tile import forward_tile
 from neuro.errors import DataError, DescriptionError, RunError
 from neuro.evaluation import measure
 from neuro.jit import is_kept
-from neuro.losses import logits, regularisers, task_loss
+from neuro.losses import judged, regularisers, task_loss
 from neuro.nn import Network, build
 from neuro.runs import (
     Run,
@@ -33,6 +35,7 @@ from neuro.runs import (
 )
 from neuro.task import Task, load_task, with_epochs
 from neuro.training.progress import Progress, progress_for
+from neuro.training.ranks import Ranks, joined_ranks
 from neuro.training.recipe import batches, make_optimizer, set_learning_rate
 
 
@@ -69,8 +72,9 @@ def train(
 ) -> Run:
     """Train a task on a chip in a run folder, feasible after every step; gives the run.
 
-    task, chip: values, names or paths. resume: go on where the folder's last checkpoint stands, to the bit. Raises
-    RunError where the folder is taken, Interrupted after Ctrl-C (everything saved).
+    task, chip: values, names or paths. resume: go on where the folder's last checkpoint stands, to the bit. Started by
+    torchrun, every process trains on its part of each batch and the first one writes. Raises RunError where the folder
+    is taken or another process ended, Interrupted after Ctrl-C (everything saved).
     """
     task = load_task(task) if isinstance(task, str) else task
     chip = load_chip(chip) if isinstance(chip, str) else chip
@@ -80,9 +84,16 @@ def train(
         task = with_epochs(task, epochs)
     data, network = _checked_data(task), build(task, chip, seed)  # before anything is written
     folder = Path(out)
-    run = _resumed(folder, task, chip, seed) if resume else create_run(folder, task, chip, seed, _versions())
-    with progress or progress_for("auto") as shown:
-        return _Trainer(run, data, network, shown).run_to_end(resume)
+    with joined_ranks() as ranks:
+        if resume:
+            run = _resumed(folder, task, chip, seed)
+        elif ranks.first:
+            run = create_run(folder, task, chip, seed, _versions())
+        else:
+            run = Run(folder, task, chip, seed)
+        ranks.wait()
+        with (progress or progress_for("auto")) if ranks.first else progress_for("quiet") as shown:
+            return _Trainer(run, data, network, shown, ranks).run_to_end(resume)
 
 
 def _checked_data(task: Task) -> Dataset:
@@ -90,10 +101,14 @@ def _checked_data(task: Task) -> Dataset:
     for what, entries in (("inputs", task.inputs), ("outputs", task.outputs)):
         if len(entries) > 1:
             raise DataError(f"{what} are {', '.join(entries)}; training from a data set takes exactly one")
-    if task.loss.kind == "per_step":
-        raise DataError(f"loss.kind is per_step, but {task.data.dataset} has one label a sample; use spike_count")
     data = load_dataset(task.data)
-    made = encode(task.encoder, data.train.x[:1], data.train.ids[:1], 0).shape[2]
+    if (task.loss.kind == "per_step") != (data.train.y.ndim > 1):
+        have = "a label a step" if data.train.y.ndim > 1 else "one label a sample"
+        raise DataError(
+            f"loss.kind is {task.loss.kind}, but {task.data.dataset} has {have}; use "
+            f"{'per_step' if data.train.y.ndim > 1 else 'spike_count'}"
+        )
+    made = encode(task.encoder, data.train.x[np.arange(1)], data.train.ids[:1], 0).shape[2]
     (name, wanted), *_ = task.inputs.items()
     if made != wanted:
         raise DataError(f"inputs.{name} is {wanted}, but {task.data.dataset} encoded as {task.encoder.kind} has {made}")
@@ -127,14 +142,14 @@ def _dumped(task: Task, chip: Chip, seed: int) -> dict:
 
 
 class _Trainer:
-    def __init__(self, run: Run, data: Dataset, network: Network, progress: Progress):
-        self.run, self.data, self.network, self.progress = run, data, network, progress
+    def __init__(self, run: Run, data: Dataset, network: Network, progress: Progress, ranks: Ranks):
+        self.run, self.data, self.network, self.progress, self.ranks = run, data, network, progress, ranks
         self.task, self.recipe = run.task, run.task.training
         self.optimizer = make_optimizer(self.network, self.recipe, run.seed)
         self.at = Position()
         self.per_epoch = len(batches(len(self.data.train), self.recipe.batch, run.seed, 0))
         self.thresholds = {name: p.threshold for name, p in self.task.populations.items()}
-        self.stopped = False
+        self.stopped = self.all_stop = False
 
     def run_to_end(self, resume: bool) -> Run:
         if resume and (self.run.folder / "last.json").exists():
@@ -143,7 +158,7 @@ class _Trainer:
             self._save_last()
         if self.at.epoch >= self.recipe.epochs:
             if not (self.run.folder / "curves.png").exists():
-                plot_curves(self.run, self.run.folder / "curves.png")
+                self._plot_if_any()
             return self.run
         if not is_kept(forward_tile):
             self.progress.note("compiling the loops for this machine, once: about ten seconds")
@@ -152,7 +167,7 @@ class _Trainer:
         with _stop_on_interrupt(self):
             while self.at.epoch < self.recipe.epochs:
                 self._epoch()
-        plot_curves(self.run, self.run.folder / "curves.png")
+        self._plot_if_any()
         self.progress.end(self.run)
         return self.run
 
@@ -170,10 +185,9 @@ class _Trainer:
         for ids in order[self.at.batch :]:
             self._batch(ids)
             self.at.seconds = before + time.monotonic() - begun
-            if self.stopped:
+            if self.all_stop if self.ranks.world > 1 else self.stopped:
                 self._save_last()
-                if self.run.metrics:
-                    plot_curves(self.run, self.run.folder / "curves.png")
+                self._plot_if_any()
                 raise Interrupted(f"stopped; saved in {self.run.folder}; go on with the same command and --resume")
         self._close_epoch()
 
@@ -181,56 +195,88 @@ class _Trainer:
         at, part = self.at, self.data.train
         steps = self.recipe.epochs * self.per_epoch
         set_learning_rate(self.optimizer, self.recipe, at.epoch * self.per_epoch + at.batch, steps)
-        x = encode(self.task.encoder, part.x[ids], part.ids[ids], self._noise_seed(), self.task.tail_steps)
-        labels = torch.from_numpy(part.y[ids])
+        own, share = self.ranks.share(ids)
+        x = encode(self.task.encoder, part.x[own], part.ids[own], self._noise_seed(), self.task.tail_steps)
+        labels = torch.from_numpy(part.labels(own, self.task.tail_steps))
         outputs, record = self.network(x, record=tuple(self.task.populations))
         loss = task_loss(self.task.loss, outputs, labels)
+        correct, asked = judged(self.task.loss, outputs.detach(), labels) if share else (0, 0)
+        sums = [float(loss.detach()) * asked, correct, float(_mean_rate(record)) * asked, asked, self.stopped]
+        *told, asked_of_all, stopped = self.ranks.total(sums)
+        self._step(loss * (asked / max(asked_of_all, 1)), record, share)
+        self.all_stop = bool(stopped)
+        at.loss += told[0]
+        at.correct += int(told[1])
+        at.rate += told[2]
+        at.seen += int(asked_of_all)
+        at.batch += 1
+        self.progress.step(at, self.network)
+
+    def _step(self, loss: torch.Tensor, record, share: float) -> None:
+        """Move the network along a loss, which is this process's part of the whole, and what regularises it."""
+        recipe = self.task.loss
+        weights = [memory(latent) for _, latent, memory in self.network.synapses()] if recipe.weight_l1 else ()
+        extra = regularisers(recipe, record, self.thresholds, weights, share, self.ranks.whole)
         self.optimizer.zero_grad()
-        (loss + regularisers(self.task.loss, record, self.thresholds)).backward()
+        (loss + extra).backward()
+        self.ranks.sum_gradients(self.network)
         if self.recipe.clip:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
         self.optimizer.step()
-        at.loss += float(loss.detach()) * len(ids)
-        at.correct += int((logits(self.task.loss, outputs.detach()).argmax(-1) == labels).sum())
-        at.rate += float(_mean_rate(record)) * len(ids)
-        at.seen += len(ids)
-        at.batch += 1
-        self.progress.step(at, self.network)
+        self.ranks.agree(self.network)
 
     def _noise_seed(self) -> int:
         return self.run.seed * 1_000_003 + self.at.epoch + 1
 
     def _close_epoch(self) -> None:
         at = self.at
-        validation = measure(self.network, self.task, self.data.validation)
+        validation, loss, accuracy = self._validate()
         line = {
             "epoch": at.epoch + 1,
             "train_loss": at.loss / at.seen,
             "train_accuracy": at.correct / at.seen,
-            "validation_loss": validation.loss,
-            "validation_accuracy": validation.accuracy,
+            "validation_loss": loss,
+            "validation_accuracy": accuracy,
             "rate": at.rate / at.seen,
             "slots_mean": validation.slots_mean,
             "violations": len(self.network.violations()),
             "seconds": round(at.seconds, 3),
         }
-        better = (validation.accuracy, -validation.loss) > (at.best_accuracy, -at.best_loss)
+        better = (accuracy, -loss) > (at.best_accuracy, -at.best_loss)
         if better:
-            at.best_accuracy, at.best_loss = validation.accuracy, validation.loss
+            at.best_accuracy, at.best_loss = accuracy, loss
             facts = {k: line[k] for k in ("epoch", "validation_loss", "validation_accuracy")}
-            save_checkpoint(self.run.folder, "best", self.network.state_dict(), facts)
+            if self.ranks.first:
+                save_checkpoint(self.run.folder, "best", self.network.state_dict(), facts)
         self._log(line)
         self.at = Position(at.epoch + 1, best_accuracy=at.best_accuracy, best_loss=at.best_loss, seconds=at.seconds)
         self._save_last()
         self.progress.epoch(line, better)
 
+    def _validate(self):
+        """Measure this process's part of the validation samples; loss and accuracy are those of all of them."""
+        part = self.data.validation
+        own, share = self.ranks.share(np.arange(len(part)))
+        found = measure(self.network, self.task, Part(chosen(part.x, own), part.y[own], part.ids[own]))
+        answers = found.answers if share else 0
+        loss, right, asked = self.ranks.total([found.loss * answers, round(found.accuracy * answers), answers])
+        return found, loss / asked, right / asked
+
     def _log(self, line: dict) -> None:
         """Append a line to the metrics, after those of the epochs that were finished before."""
+        if not self.ranks.first:
+            return
         kept = [m for m in self.run.metrics if m["epoch"] < line["epoch"]]
         text = "".join(json.dumps(m) + "\n" for m in [*kept, line])
         write_atomically(self.run.folder / "metrics.jsonl", text)
 
+    def _plot_if_any(self) -> None:
+        if self.ranks.first and self.run.metrics:
+            plot_curves(self.run, self.run.folder / "curves.png")
+
     def _save_last(self) -> None:
+        if not self.ranks.first:
+            return
         tensors, facts = pack_optimizer(self.optimizer.state_dict())
         tensors |= {f"network.{k}": v for k, v in self.network.state_dict().items()}
         facts = {"position": asdict(self.at), "optimizer": facts}

@@ -321,8 +321,8 @@ def test_membranes_are_regularised_in_thresholds(tiny, tmp_path, monkeypatch):
         task = load_task(tiny, ["loss.voltage_weight=1", "loss.rate_weight=0", *changes])
         losses = seen[theta] = []
 
-        def noted(loss, record, thresholds, losses=losses):
-            value = regularisers(loss, record, thresholds)
+        def noted(loss, record, thresholds, *rest, losses=losses):
+            value = regularisers(loss, record, thresholds, *rest)
             losses.append(float(value.detach()))
             return value
 
