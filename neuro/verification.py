@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from neuro.data import encode, load_dataset
+from neuro.data import load_dataset, make_batch
 from neuro.emit import export
 from neuro.emulator import Emulator
 from neuro.evaluation import NOISE_SEED
 from neuro.formats import load_configuration
-from neuro.losses import judged
+from neuro.losses import judged, together
 from neuro.runs import Run, load_run
 from neuro.tables import Tables, check, load_tables
 
@@ -71,10 +71,11 @@ def _compare(run: Run, tables: Tables, progress) -> Verification:
     compared = differ = spikes = correct = replayed = answers = 0
     first = None
     for ids in np.array_split(np.arange(len(part)), -(-len(part) // BATCH)):
-        x = encode(task.encoder, part.x[ids], part.ids[ids], NOISE_SEED, task.tail_steps)
+        x, labels = make_batch(task, part, ids, NOISE_SEED)
         with torch.inference_mode():
             outputs, trained = network(x, record=names)
         again, emulated = emulator.run(x, record=names)
+        outputs, again = together(outputs), together(again)
         for name in names:
             a, b = trained.spikes[name], emulated.spikes[name]
             compared += a.numel()
@@ -84,7 +85,6 @@ def _compare(run: Run, tables: Tables, progress) -> Verification:
             first = first or _first_difference(name, a, b, ids)
         if not torch.allclose(outputs, again, rtol=READ_OUT_TOLERANCE, atol=READ_OUT_TOLERANCE):
             findings.append(f"the read-out differs by {float((outputs - again).abs().max()):g} (samples from {ids[0]})")
-        labels = torch.from_numpy(part.labels(ids, task.tail_steps))
         right, asked = judged(task.loss, outputs, labels)
         correct, answers = correct + right, answers + asked
         replayed += judged(task.loss, again, labels)[0]

@@ -26,7 +26,7 @@ def load_dataset(data: Data) -> Dataset:
     if data.files and data.dataset not in OWN:
         raise DataError(f"data.files is given with {data.dataset}, which has its own; allowed with {', '.join(OWN)}")
     samples = OWN[data.dataset](data.files) if data.dataset in OWN else PUBLISHED[data.dataset]()
-    samples = _permuted(samples, data)
+    samples = _reordered(samples, data)
     rng = np.random.default_rng(data.split_seed)
     every = np.arange(len(samples.y))
     test = samples.test
@@ -62,13 +62,27 @@ def _of_class(share: float, members: np.ndarray, rng: np.random.Generator) -> np
     return rng.permutation(members)[: max(1, round(share * len(members)))]
 
 
-def _permuted(samples: Samples, data: Data) -> Samples:
-    """Put the values of every sample into one random order, the same for all (permuted sequential MNIST)."""
-    if data.permutation_seed is None:
+def _reordered(samples: Samples, data: Data) -> Samples:
+    """Put the values of every sample into one order, the same for all: permuted (sequential MNIST), or tile by tile."""
+    if data.permutation_seed is None and data.tiles is None:
         return samples
     if not isinstance(samples.x, np.ndarray) or samples.x.ndim != 2:
         raise DataError(
-            f"data.permutation_seed is given, but samples of {data.dataset} are not plain values [n, channels]"
+            f"data.permutation_seed and data.tiles reorder plain values [n, channels]; {data.dataset} has none"
         )
-    order = np.random.default_rng(data.permutation_seed).permutation(samples.x.shape[1])
+    order = np.arange(samples.x.shape[1])
+    if data.tiles is not None:
+        order = _tile_by_tile(data.tiles, len(order))
+    if data.permutation_seed is not None:
+        order = order[np.random.default_rng(data.permutation_seed).permutation(len(order))]
     return replace(samples, x=np.ascontiguousarray(samples.x[:, order]))
+
+
+def _tile_by_tile(tiles: int, values: int) -> np.ndarray:
+    side = round(values**0.5)
+    if side * side != values or side % tiles:
+        raise DataError(
+            f"data.tiles is {tiles}, and samples have {values} values; allowed: what divides a square's side"
+        )
+    numbers = np.arange(values).reshape(tiles, side // tiles, tiles, side // tiles)
+    return numbers.transpose(0, 2, 1, 3).reshape(-1)

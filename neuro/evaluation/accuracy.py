@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from neuro.data import Part, encode, load_dataset
-from neuro.losses import judged, task_loss
+from neuro.data import Part, load_dataset, make_batch
+from neuro.losses import judged, task_loss, together
 from neuro.nn import Network
 from neuro.task import Task
 
@@ -54,9 +54,9 @@ def measure(network: Network, task: Task, samples: Part, part: str = "validation
     loss, correct, answers, spikes = 0.0, 0, 0, {name: 0.0 for name in task.populations}
     with torch.inference_mode():
         for ids in np.array_split(np.arange(len(samples)), -(-len(samples) // BATCH)):
-            x = encode(task.encoder, samples.x[ids], samples.ids[ids], NOISE_SEED, task.tail_steps)
-            labels = torch.from_numpy(samples.labels(ids, task.tail_steps))
+            x, labels = make_batch(task, samples, ids, NOISE_SEED)
             outputs, record = network(x, record=tuple(task.populations))
+            outputs = together(outputs)
             right, asked = judged(task.loss, outputs, labels)
             loss += float(task_loss(task.loss, outputs, labels)) * asked
             correct, answers = correct + right, answers + asked

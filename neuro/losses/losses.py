@@ -11,6 +11,11 @@ from neuro.nn import Record
 from neuro.task import Loss
 
 
+def together(outputs) -> torch.Tensor:
+    """Add the outputs of several read-outs, which speak for the same classes; one is as it is."""
+    return outputs if isinstance(outputs, torch.Tensor) else torch.stack(list(outputs.values())).sum(0)
+
+
 def logits(loss: Loss, outputs: torch.Tensor) -> torch.Tensor:
     """Turn outputs [T, B, classes] into class scores [B, classes] (or [T, B, classes] where each step is labelled).
 

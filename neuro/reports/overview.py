@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from neuro.data import encode, load_dataset
+from neuro.data import load_dataset, make_batch
 from neuro.evaluation import NOISE_SEED, usage
+from neuro.losses import together
 from neuro.runs import Run
 from neuro.runs.picture import BLUE, GREEN, GREY, ORANGE, figure, save
 
@@ -91,18 +92,18 @@ def _square(x: float, y: float, color: str):
 
 def _sample(raster, bars, run: Run) -> None:
     part, task, network = load_dataset(run.task.data).test, run.task, run.network
-    x = encode(task.encoder, part.x[:1], part.ids[:1], NOISE_SEED, task.tail_steps)
+    x, _ = make_batch(task, part, np.arange(1), NOISE_SEED)
     with torch.inference_mode():
         outputs, record = network(x, record=tuple(task.populations))
     offset = 0
-    signals = {next(iter(task.inputs)): x, **record.spikes}
+    signals = {**(x if isinstance(x, dict) else {next(iter(task.inputs)): x}), **record.spikes}
     for (name, z), color in zip(signals.items(), (GREY, BLUE, ORANGE, GREEN) * 9, strict=False):
         t, n = z[:, 0, :SHOWN].nonzero().T.numpy()
         raster.scatter(t, n + offset, s=3, color=color, label=name, linewidths=0)
         offset += min(z.shape[2], SHOWN) + 5
     raster.set(xlabel="time step", ylabel=f"source (first {SHOWN} of each)", title="spikes for one test sample")
     raster.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=4, markerscale=3)
-    scores = outputs.sum(0)[0].numpy()
+    scores = together(outputs).sum(0)[0].numpy()
     label = int(np.bincount(part.y[0][part.y[0] >= 0]).argmax()) if part.y.ndim > 1 else int(part.y[0])
     bars.bar(range(len(scores)), scores, color=[ORANGE if i == label else BLUE for i in range(len(scores))])
     bars.set(

@@ -23,6 +23,7 @@ class Data(Part):
     permutation_seed: Annotated[int, Field(ge=0)] | None = Field(
         None, description="put the values of every sample into one random order"
     )
+    tiles: Size | None = Field(None, description="cut square pictures into tiles x tiles, one after the other")
 
 
 class Encoder(Part):

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from neuro.data import Dataset, encode, load_dataset
+from neuro.data import Dataset, load_dataset, make_batch
 from neuro.data.parts import Part, chosen
 from neuro.descriptor import Chip, differing, load_chip
 from neuro.dynamics.tile import forward_tile
 from neuro.errors import DataError, DescriptionError, RunError
 from neuro.evaluation import measure
 from neuro.jit import is_kept
-from neuro.losses import judged, regularisers, task_loss
+from neuro.losses import judged, regularisers, task_loss, together
 from neuro.nn import Network, build
 from neuro.runs import (
     Run,
@@ -98,9 +98,6 @@ def train(
 
 def _checked_data(task: Task) -> Dataset:
     """Load a task's data and hold it against the task's inputs, read-out and loss."""
-    for what, entries in (("inputs", task.inputs), ("outputs", task.outputs)):
-        if len(entries) > 1:
-            raise DataError(f"{what} are {', '.join(entries)}; training from a data set takes exactly one")
     data = load_dataset(task.data)
     if (task.loss.kind == "per_step") != (data.train.y.ndim > 1):
         have = "a label a step" if data.train.y.ndim > 1 else "one label a sample"
@@ -108,14 +105,18 @@ def _checked_data(task: Task) -> Dataset:
             f"loss.kind is {task.loss.kind}, but {task.data.dataset} has {have}; use "
             f"{'per_step' if data.train.y.ndim > 1 else 'spike_count'}"
         )
-    made = encode(task.encoder, data.train.x[np.arange(1)], data.train.ids[:1], 0).shape[2]
-    (name, wanted), *_ = task.inputs.items()
-    if made != wanted:
-        raise DataError(f"inputs.{name} is {wanted}, but {task.data.dataset} encoded as {task.encoder.kind} has {made}")
-    (name, output), *_ = task.outputs.items()
-    classes = output.classes or task.populations[output.population].size
-    if data.classes > classes:
-        raise DataError(f"outputs.{name} has {classes} classes, but {task.data.dataset} has {data.classes}")
+    make_batch(task, data.train, np.arange(1), 0)
+    classes = {name: o.classes or task.populations[o.population].size for name, o in task.outputs.items()}
+    if len(set(classes.values())) > 1:
+        raise DataError(f"outputs have {', '.join(f'{n} {c}' for n, c in classes.items())} classes, allowed: all alike")
+    name, most = next(iter(classes.items()))
+    if data.classes > most:
+        raise DataError(f"outputs.{name} has {most} classes, but {task.data.dataset} has {data.classes}")
+    if task.loss.kind == "per_step" and data.train.y.shape[1] != task.encoder.steps:
+        raise DataError(
+            f"{task.data.dataset} has labels of {data.train.y.shape[1]} steps, encoder.steps is {task.encoder.steps}; "
+            "allowed: as many"
+        )
     return data
 
 
@@ -175,7 +176,7 @@ class _Trainer:
         """Run a little silence forward and back, a full tile and a part of one: the first epoch's time is its own."""
         silence = {name: torch.zeros(2, 17, size) for name, size in self.task.inputs.items()}
         outputs, _ = self.network(silence)
-        outputs.sum().backward()
+        together(outputs).sum().backward()
         self.network.zero_grad()
 
     def _epoch(self) -> None:
@@ -196,9 +197,9 @@ class _Trainer:
         steps = self.recipe.epochs * self.per_epoch
         set_learning_rate(self.optimizer, self.recipe, at.epoch * self.per_epoch + at.batch, steps)
         own, share = self.ranks.share(ids)
-        x = encode(self.task.encoder, part.x[own], part.ids[own], self._noise_seed(), self.task.tail_steps)
-        labels = torch.from_numpy(part.labels(own, self.task.tail_steps))
+        x, labels = make_batch(self.task, part, own, self._noise_seed())
         outputs, record = self.network(x, record=tuple(self.task.populations))
+        outputs = together(outputs)
         loss = task_loss(self.task.loss, outputs, labels)
         correct, asked = judged(self.task.loss, outputs.detach(), labels) if share else (0, 0)
         sums = [float(loss.detach()) * asked, correct, float(_mean_rate(record)) * asked, asked, self.stopped]

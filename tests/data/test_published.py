@@ -89,6 +89,15 @@ def test_permuted_is_one_order_for_all(small):
         load_dataset(Data(dataset="braille", permutation_seed=1))
 
 
+def test_tiles_are_stretches_of_channels(small):
+    plain, tiled = (load_dataset(Data(dataset="mnist", tiles=t)) for t in (None, 2))
+    picture, quarters = plain.test.x[4].reshape(28, 28), tiled.test.x[4].reshape(4, 14, 14)
+    wanted = (picture[:14, :14], picture[:14, 14:], picture[14:, :14], picture[14:, 14:])
+    assert all(np.array_equal(a, b) for a, b in zip(quarters, wanted, strict=True))
+    with pytest.raises(DataError, match="tiles is 3"):
+        load_dataset(Data(dataset="mnist", tiles=3))
+
+
 def test_ecg_loses_its_end_marker_and_keeps_steps_without_label(small):
     data = load_dataset(Data(dataset="ecg_qtdb"))
     for part in (data.train, data.validation, data.test):
