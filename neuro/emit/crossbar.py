@@ -54,7 +54,7 @@ def crossbar_frames(network: Network) -> dict[str, pd.DataFrame]:
     rows: dict[str, list] = {"weights": [], "synapses": [], "axons": [], "routes": [], "inputs": []}
     for name in plan.spec.populations:
         code = network.memories[name].code.cpu().numpy().reshape(plan.spec.size_of(name), -1)
-        units = network.memories[name].scheme.units.cpu().numpy()
+        values = network.memories[name].scheme.values.cpu().numpy()
         homes = np.stack([plan.locations[name], *plan.fanouts[name].copies])
         for core, members, heard in _cores(plan, name, code):
             axon_of = np.full(code.shape[1], -1)
@@ -62,7 +62,7 @@ def crossbar_frames(network: Network) -> dict[str, pd.DataFrame]:
             kinds = code[members][:, heard].max(0) - 1
             rows["axons"].append(_axons(core, kinds))
             for places in homes[:, members]:
-                rows["weights"].append(_weights(places, units[members]))
+                rows["weights"].append(_weights(places, values[members]))
                 rows["synapses"].append(_synapses(places, code[members], axon_of))
             for kind, part in _arriving(plan, name, core, axon_of):
                 rows[kind].append(part)
@@ -100,9 +100,9 @@ def _axons(core: tuple[int, int], kinds: np.ndarray) -> np.ndarray:
     return _rows(*core, number, number, kinds)
 
 
-def _weights(places: np.ndarray, units: np.ndarray) -> np.ndarray:
-    n, g = (index.ravel() for index in np.indices(units.shape))
-    return _rows(*places[n].T, -1, g, units[n, g])
+def _weights(places: np.ndarray, values: np.ndarray) -> np.ndarray:
+    n, g = (index.ravel() for index in np.indices(values.shape))
+    return _rows(*places[n].T, -1, g, values[n, g])
 
 
 def _synapses(places: np.ndarray, code: np.ndarray, axon_of: np.ndarray) -> np.ndarray:

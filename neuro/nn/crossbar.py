@@ -10,20 +10,20 @@ from neuro.nn.memory import SynapseMemory
 
 
 class CrossbarMemory(SynapseMemory):
-    """A synapse memory whose `units` [n, G], the neurons' weights in grid units, are re-fitted at every projection.
+    """A synapse memory whose `values` [n, G], the neurons' weights in grid units, are re-fitted at every projection.
 
     They go on from where they are, so they are part of what is saved.
     """
 
     def __init__(self, scheme, *args, **kwargs):
         super().__init__(scheme, *args, **kwargs)
-        self.register_buffer("units", scheme.units)
+        self.register_buffer("values", scheme.values)
 
     def project(self, latent: torch.Tensor) -> None:
         """Fit the neurons' weights, then set the code to the nearest point the chip can hold with them."""
         with torch.no_grad():
-            self.scheme = replace(self.scheme, units=self.units).fitted(
+            self.scheme = replace(self.scheme, values=self.values).fitted(
                 self.within_limits(latent.detach()), self.allowed
             )
-            self.units = self.scheme.units
+            self.values = self.scheme.values
         super().project(latent)

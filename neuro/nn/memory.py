@@ -155,8 +155,8 @@ class SynapseMemory(nn.Module):
 
 
 def codes_that_differ(have: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> list[str]:
-    """Name the codes, or units of base and neurons' weights, of a state that are not what its latents give."""
-    codes = [name for name in have if name.rpartition(".")[2] in ("code", "units") and name in wanted]
+    """Name the codes, or values of weights, of a state that are not what its latents give."""
+    codes = [name for name in have if name.rpartition(".")[2] in ("code", "values") and name in wanted]
     return [name for name in codes if not torch.equal(have[name].cpu(), wanted[name].cpu())]
 
 

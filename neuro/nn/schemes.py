@@ -74,8 +74,8 @@ def build_scheme(plan: Plan, population: str, bases: BaseWeights | None, rows=sl
     if w.kind == "masks":
         return weights.MaskScheme(values, w.slots)
     if w.kind == "crossbar":
-        units = torch.zeros(len(cores), w.axon_types, dtype=torch.int64)  # the first projection fits them
-        return weights.CrossbarScheme(units, plan.chip.cores.axons, w.weight_bits, bases.grid().double()[cores], cores)
+        values = torch.zeros(len(cores), w.axon_types, dtype=torch.int64)  # the first projection fits them
+        return weights.CrossbarScheme(values, plan.chip.cores.axons, w.weight_bits, bases.grid().double()[cores], cores)
     return weights.LevelScheme(
         w.levels,
         w.slots,

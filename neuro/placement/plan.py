@@ -104,7 +104,9 @@ class Plan:
         return np.arange(columns[target].start, columns[target].stop)
 
     def heard(self, target: str) -> np.ndarray | None:
-        """Which columns routes lead to each neuron's core: bool [N, M], or None where all do."""
+        """Which columns routes lead to each neuron's core: bool [N, M], or None where all do, or training decides."""
+        if self.fanouts:
+            return None
         columns, position = self.columns(target), {core: i for i, core in enumerate(self.cores)}
         table = np.zeros((len(self.cores), self.width(target)), bool)
         for r in (*self.routes, *self.inputs):

@@ -23,30 +23,30 @@ from neuro.weights.selection import best_entries
 class CrossbarScheme:
     """Hold weights as crosspoints: code 0 = open, 1 + g = closed, on an axon of type g.
 
-    units: whole numbers [N, G], a neuron's weight for each type of axon, within ±(2^(bits − 1) − 1), times grid (a number
+    values: whole numbers [N, G], a neuron's weight for each type of axon, within ±(2^(bits − 1) − 1), times grid (a number
     or [N]); axons: budget of a core; groups [N] integers: rows that share a core (None = all). Code and weight have the
     latent's shape, [N, M] or [N, M, 1, 1]. Raises DescriptionError.
     """
 
-    units: torch.Tensor
+    values: torch.Tensor
     axons: int
     bits: int = 9
     grid: torch.Tensor | float = 1.0
     groups: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
-        units = torch.as_tensor(self.units)
-        if units.dim() != 2 or units.is_floating_point() or not units.shape[1] or self.axons < 0:
+        values = torch.as_tensor(self.values)
+        if values.dim() != 2 or values.is_floating_point() or not values.shape[1] or self.axons < 0:
             raise DescriptionError(
-                f"units has the shape {list(units.shape)} and type {units.dtype}, axons is {self.axons}; allowed: whole "
+                f"values has the shape {list(values.shape)} and type {values.dtype}, axons is {self.axons}; allowed: whole "
                 "numbers [neurons, types of axons], axons from 0"
             )
-        largest = int(units.abs().max()) if units.numel() else 0
+        largest = int(values.abs().max()) if values.numel() else 0
         if largest > self.most:
-            raise DescriptionError(f"units go to ±{largest}, allowed: ±{self.most} of {self.bits} bits with sign")
-        groups = torch.zeros(len(units)) if self.groups is None else torch.as_tensor(self.groups)
-        object.__setattr__(self, "units", units.to(torch.int64))
-        object.__setattr__(self, "grid", torch.as_tensor(self.grid, dtype=torch.float64).expand(len(units)))
+            raise DescriptionError(f"values go to ±{largest}, allowed: ±{self.most} of {self.bits} bits with sign")
+        groups = torch.zeros(len(values)) if self.groups is None else torch.as_tensor(self.groups)
+        object.__setattr__(self, "values", values.to(torch.int64))
+        object.__setattr__(self, "grid", torch.as_tensor(self.grid, dtype=torch.float64).expand(len(values)))
         object.__setattr__(self, "groups", groups.to(torch.int64))
 
     empty = 0
@@ -59,7 +59,7 @@ class CrossbarScheme:
 
     @property
     def types(self) -> int:
-        return self.units.shape[1]
+        return self.values.shape[1]
 
     def with_bases(self, bases: torch.Tensor) -> CrossbarScheme:
         """Return the scheme as it is: crossbars have no base weights."""
@@ -70,7 +70,7 @@ class CrossbarScheme:
         return moved(self, device)
 
     def project(self, latent: torch.Tensor, allowed: torch.Tensor | None = None) -> torch.Tensor:
-        """Return the nearest code that fits for the present units, int16.
+        """Return the nearest code that fits for the present values, int16.
 
         In each core a column takes the type with the largest summed gain, the core keeps its best columns, and a
         crosspoint is closed where its gain is positive: exact, as columns meet in nothing but their number. Equal gains
@@ -80,15 +80,15 @@ class CrossbarScheme:
         return self._nearest(target, mask)[0].view(latent.shape).to(torch.int16)
 
     def fitted(self, latent: torch.Tensor, allowed: torch.Tensor | None = None) -> CrossbarScheme:
-        """Return the scheme whose units are re-fitted, in turns with the projection, until the error falls no more.
+        """Return the scheme whose values are re-fitted, in turns with the projection, until the error falls no more.
 
-        A turn keeps the columns' types and gives each neuron the units of least squared error over its crosspoints,
+        A turn keeps the columns' types and gives each neuron the values of least squared error over its crosspoints,
         whichever of them are then closed; the error never rises. A scheme that was fitted to a latent stays as it is.
         """
         target, mask = self._read(latent, allowed)
         scheme, (code, total) = self, self._nearest(target, mask)
         while True:
-            other = replace(scheme, units=scheme._refit(target, mask, code))
+            other = replace(scheme, values=scheme._refit(target, mask, code))
             code, better = other._nearest(target, mask)
             if not better > total:
                 return scheme
@@ -101,8 +101,8 @@ class CrossbarScheme:
 
     def decode(self, code: torch.Tensor) -> torch.Tensor:
         """Return the float32 weight of a code, in its shape."""
-        values = self.units * self.grid.to(self.units.device)[:, None]
-        table = torch.cat([torch.zeros_like(values[:, :1]), values], 1)
+        weights = self.values * self.grid.to(self.values.device)[:, None]
+        table = torch.cat([torch.zeros_like(weights[:, :1]), weights], 1)
         return table.gather(1, code.flatten(1).long()).float().view(code.shape)
 
     def slots_used(self, code: torch.Tensor) -> torch.Tensor:
@@ -116,8 +116,8 @@ class CrossbarScheme:
             return found
         if found := violation.out_of_range(codes, 0, self.types):
             return found
-        flat, units = codes.reshape(len(codes), -1), violation.as_array(self.units)
-        found = violation.out_of_range(units, -self.most, self.most, ("type",))
+        flat, values = codes.reshape(len(codes), -1), violation.as_array(self.values)
+        found = violation.out_of_range(values, -self.most, self.most, ("type",))
         found += violation.axons(flat, violation.as_array(self.groups), self.axons)
         return found + violation.not_allowed(codes > 0, allowed)
 
@@ -130,14 +130,14 @@ class CrossbarScheme:
         return latent.new_zeros(0)
 
     def hull(self, latent: torch.Tensor, allowed: torch.Tensor | None = None) -> torch.Tensor:
-        """Refuse: what fits depends on units that are fitted to the latent, so that no one hull holds it."""
+        """Refuse: what fits depends on values that are fitted to the latent, so that no one hull holds it."""
         raise FeasibilityError("latent hull is not there for crossbars; train with latent free")
 
-    def unit(self, latent: torch.Tensor) -> torch.Tensor:
-        """Return what a crosspoint of each latent's sign is worth at most, float64 in its shape; inf where none has it."""
-        values = self.units.double() * per_row("grid", self.grid, latent)[:, None]
-        unit = torch.where((latent < 0).flatten(1), -values.amin(1, keepdim=True), values.amax(1, keepdim=True))
-        return unit.masked_fill(unit <= 0, torch.inf).view(latent.shape)
+    def units(self, latent: torch.Tensor) -> torch.Tensor:
+        """Return what a crosspoint of each latent's sign is worth at most, float64 in its shape and 1; inf: none is."""
+        weights = self.values.double() * per_row("grid", self.grid, latent)[:, None]
+        unit = torch.where((latent < 0).flatten(1), -weights.amin(1, keepdim=True), weights.amax(1, keepdim=True))
+        return unit.masked_fill(unit <= 0, torch.inf).view(*latent.shape, 1)
 
     def _read(self, latent: torch.Tensor, allowed: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
         """Give the latent in grid units, [N, M] float64, and which crosspoints may be closed."""
@@ -156,11 +156,11 @@ class CrossbarScheme:
         """Give the nearest code [N, M] long, and by how much it lowers the squared error of an empty one."""
         code, total = torch.zeros_like(target, dtype=torch.int64), 0.0
         grid = per_row("grid", self.grid, target)[:, None]
-        units = per_row("units", self.units, target).double()
+        values = per_row("values", self.values, target).double()
         for rows in self._cores():
             scale = grid[rows].square()
             gains = torch.stack(
-                [gain(u[:, None], target[rows]).clamp_(min=0) * mask[rows] * scale for u in units[rows].unbind(1)]
+                [gain(u[:, None], target[rows]).clamp_(min=0) * mask[rows] * scale for u in values[rows].unbind(1)]
             )
             best, kind = _first_best(fold_sum(gains.transpose(1, 2)))
             kept = best_entries(best[None], torch.tensor([self.axons], device=best.device), self.axons)[0]
@@ -170,12 +170,12 @@ class CrossbarScheme:
         return code, total
 
     def _refit(self, target: torch.Tensor, mask: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
-        """Give the units [N, G] of least squared error for the columns' present types.
+        """Give the values [N, G] of least squared error for the columns' present types.
 
         A type no column of a core has takes what one of its columns wants, first those that are farthest off.
         """
-        units = self.units.to(target.device).clone()
-        table = torch.cat([torch.zeros_like(units[:, :1]), units], 1)
+        values = self.values.to(target.device).clone()
+        table = torch.cat([torch.zeros_like(values[:, :1]), values], 1)
         off = (target * mask - table.gather(1, code)).square()
         for rows in self._cores():
             kind, wanted = code[rows].amax(0) - 1, (target * mask)[rows]
@@ -184,8 +184,8 @@ class CrossbarScheme:
             unserved = [g for g, columns in enumerate(served) if not len(columns)]
             served = {g: columns for g, columns in enumerate(served) if len(columns)}
             for g, columns in (served | dict(zip(unserved, farthest, strict=False))).items():
-                units[rows, g] = best_unit(wanted[:, columns], units[rows, g], self.most)
-        return units
+                values[rows, g] = best_unit(wanted[:, columns], values[rows, g], self.most)
+        return values
 
     def _cores(self) -> list[torch.Tensor]:
         """List the rows of each core."""

@@ -29,7 +29,7 @@ def weights(network, population):
         return np.sign(code) * bits
     if spec.kind == "crossbar":
         exponents = network.bases.exponents.numpy().astype(np.float64)[cores]
-        values = memory.units.numpy() * np.exp2(exponents)[:, None]
+        values = memory.values.numpy() * np.exp2(exponents)[:, None]
         closed = np.take_along_axis(values, np.maximum(code[:, :, 0, 0] - 1, 0), 1)
         return np.where(code > 0, closed[:, :, None, None], 0.0)
     levels = sorted(spec.levels)

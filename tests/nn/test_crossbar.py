@@ -85,7 +85,7 @@ def test_a_saved_network_comes_back_to_the_bit(network, make, events):
     assert all(torch.equal(m.weight, other.memories[n].weight) for n, m in network.memories.items())
 
 
-@pytest.mark.parametrize(("what", "value"), [("units", 32), ("units", 3), ("code", 1)])
+@pytest.mark.parametrize(("what", "value"), [("values", 32), ("values", 3), ("code", 1)])
 def test_an_edited_state_is_refused(network, make, what, value):
     state = network.state_dict()
     state[f"memories.hidden.{what}"] = torch.full_like(state[f"memories.hidden.{what}"], value)

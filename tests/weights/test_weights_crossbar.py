@@ -61,7 +61,7 @@ def smallest_error(scheme, latent, allowed):
 
 
 def distance(scheme, latent, n, m, word):
-    value = float(scheme.units[n, word - 1] * scheme.grid[n]) if word else 0.0
+    value = float(scheme.values[n, word - 1] * scheme.grid[n]) if word else 0.0
     return (float(latent[n, m]) - value) ** 2
 
 
@@ -86,7 +86,7 @@ def test_refitting_never_raises_the_error_and_ends_where_nothing_changes(case):
     fitted = scheme.fitted(latent, allowed)
     assert error(fitted, latent, allowed) <= error(scheme, latent, allowed)
     assert fitted.violations(fitted.project(latent, allowed), allowed) == []
-    assert int(fitted.units.abs().max()) <= fitted.most
+    assert int(fitted.values.abs().max()) <= fitted.most
     assert fitted.fitted(latent, allowed) is fitted
 
 
@@ -96,9 +96,9 @@ def test_after_refitting_no_neuron_has_a_better_weight_for_a_type(case):
     scheme, latent, _ = case
     fitted = scheme.fitted(latent)
     kinds = fitted.project(latent).amax(0) - 1
-    for n, g in np.ndindex(tuple(fitted.units.shape)):
+    for n, g in np.ndindex(tuple(fitted.values.shape)):
         wanted = latent[n, kinds == g].double() / fitted.grid[n]
-        assert summed_gain(int(fitted.units[n, g]), wanted) == max(summed_gain(u, wanted) for u in range(-7, 8))
+        assert summed_gain(int(fitted.values[n, g]), wanted) == max(summed_gain(u, wanted) for u in range(-7, 8))
 
 
 def summed_gain(unit, wanted):
@@ -140,7 +140,7 @@ def test_a_weight_changes_its_sign_where_that_is_better():
 def test_a_type_nobody_has_serves_the_column_that_is_farthest_off():
     latent = torch.tensor([[1.0, 2.0, 6.0], [1.0, 2.0, -5.0]])
     fitted = CrossbarScheme(torch.zeros(2, 2, dtype=torch.int64), axons=3).fitted(latent)
-    assert fitted.units.tolist() == [[6, 2], [-5, 2]]
+    assert fitted.values.tolist() == [[6, 2], [-5, 2]]
     assert fitted.hold(latent)[1].tolist() == [[0.0, 2.0, 6.0], [0.0, 2.0, -5.0]]
 
 
@@ -168,9 +168,9 @@ def test_broken_limits_are_found(code, message):
 
 def test_rows_of_other_cores_are_apart():
     code = torch.tensor([[1, 1, 0], [2, 0, 2]])
-    units = torch.tensor([[1, 2], [3, 4]])
-    assert CrossbarScheme(units, axons=2, groups=torch.tensor([0, 1])).violations(code) == []
-    assert len(CrossbarScheme(units, axons=2).violations(code)) == 2
+    values = torch.tensor([[1, 2], [3, 4]])
+    assert CrossbarScheme(values, axons=2, groups=torch.tensor([0, 1])).violations(code) == []
+    assert len(CrossbarScheme(values, axons=2).violations(code)) == 2
 
 
 @pytest.mark.parametrize(
