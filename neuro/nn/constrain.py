@@ -105,5 +105,8 @@ class _RowMemory(SynapseMemory):
     def hull(self, latent: torch.Tensor) -> torch.Tensor:
         return super().hull(latent.flatten(1)).view(latent.shape)
 
-    def units(self, latent: torch.Tensor) -> torch.Tensor:
-        return super().units(latent.flatten(1)).view(*latent.shape, -1)
+    def rounded(self, latent: torch.Tensor, rule, step: int, number: int) -> torch.Tensor:
+        return super().rounded(latent.flatten(1), rule, step, number).view(latent.shape)
+
+    def word_values(self, latent: torch.Tensor) -> torch.Tensor:
+        return super().word_values(latent.flatten(1)).view(*latent.shape, -1)

@@ -111,13 +111,20 @@ class SynapseMemory(nn.Module):
                 self.drawn_code, self.drawn_weight = self.rounding.draw(self.scheme, wanted, self.allowed, *self.turn)
             self.stamp = checksum(latent)
 
+    def rounded(self, latent: torch.Tensor, rule, step: int, number: int) -> torch.Tensor:
+        """Give the weight a rule of `neuro.rewiring` has for a latent; the nearest for a rule that draws none."""
+        wanted = self.within_limits(latent.detach())
+        if not hasattr(rule, "draw"):
+            return self.scheme.hold(wanted, self.allowed)[1]
+        return rule.draw(self.scheme, wanted, self.allowed, step, number)[1]
+
     def within_limits(self, latent: torch.Tensor) -> torch.Tensor:
         """Cut off signs that a current has no synapse type for."""
         return latent if self.limits is None else torch.clamp(latent, self.limits[0], self.limits[1])
 
-    def units(self, latent: torch.Tensor) -> torch.Tensor:
+    def word_values(self, latent: torch.Tensor) -> torch.Tensor:
         """What words of each latent's sign are worth (at most), falling, [.., J] float64; inf where there is none."""
-        return self.scheme.units(latent)
+        return self.scheme.word_values(latent)
 
     def allowed_for(self, latent: torch.Tensor) -> torch.Tensor:
         """Which places of a latent may be used: bool in its shape."""

@@ -21,4 +21,4 @@ class CountSpace:
     def apply(self, latent: torch.Tensor, memory: SynapseMemory) -> None:
         """Scale a latent's gradient in place."""
         if latent.grad is not None:
-            latent.grad.mul_(memory.units(latent.detach()).isfinite().sum(-1))
+            latent.grad.mul_(memory.word_values(latent.detach()).isfinite().sum(-1))

@@ -111,7 +111,7 @@ class Refill:
 
 def one_word(latent: torch.Tensor, memory: SynapseMemory, sign: torch.Tensor) -> torch.Tensor:
     """Give what one word of a sign adds to a latent, 0 where it cannot be; where a current lacks the sign, the other's."""
-    unit, other = memory.units(sign)[..., 0], memory.units(-sign)[..., 0]
+    unit, other = memory.word_values(sign)[..., 0], memory.word_values(-sign)[..., 0]
     word = torch.where(unit.isinf(), -sign * other, sign * unit).to(latent.dtype)
     word = memory.within_limits(word.masked_fill(unit.isinf() & other.isinf(), 0.0))
     return word if memory.allowed is None else word * memory.allowed_for(latent)

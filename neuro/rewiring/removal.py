@@ -68,7 +68,7 @@ class RandomShares:
         draw = draw.to(words.device) * (total > 0)
         share = draw / draw.sum(1, keepdim=True).clamp(min=1e-300)
         left = _less(words, (excess.clamp(min=0)[:, None] * share).view(latent.shape))
-        units = memory.units(latent.detach())
+        units = memory.word_values(latent.detach())
         weight = (left * units.masked_fill(units.isinf(), 0.0)).sum(-1) * latent.sign()
         rows = (excess > 0).nonzero()[:, 0]
         latent[rows] = weight[rows].to(latent.dtype)
@@ -86,7 +86,7 @@ def _less(words: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
 def real_counts(latent: torch.Tensor, memory: SynapseMemory) -> torch.Tensor:
     """Give how many words of each base a latent is worth, [.., J] float64 >= 0; 0 where none may be."""
     wanted = memory.within_limits(latent.detach())
-    words = split(wanted.double().abs(), memory.units(wanted))
+    words = split(wanted.double().abs(), memory.word_values(wanted))
     return words if memory.allowed is None else words * memory.allowed_for(latent)[..., None]
 
 

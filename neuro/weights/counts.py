@@ -216,7 +216,7 @@ class CountScheme:
         inside = into_ball(size.flatten(1), unit.flatten(1), row_budget(self.slots, places), each=torch.inf)
         return inside.view(latent.shape).to(latent.dtype).copysign(latent.detach())
 
-    def units(self, latent: torch.Tensor) -> torch.Tensor:
+    def word_values(self, latent: torch.Tensor) -> torch.Tensor:
         """Return the bases that serve each latent's sign, falling: float64 in its shape and J; inf where there is none."""
         return self._falling(self._places(latent.detach()))[0].view(*latent.shape, -1)
 

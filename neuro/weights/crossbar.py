@@ -133,7 +133,7 @@ class CrossbarScheme:
         """Refuse: what fits depends on values that are fitted to the latent, so that no one hull holds it."""
         raise FeasibilityError("latent hull is not there for crossbars; train with latent free")
 
-    def units(self, latent: torch.Tensor) -> torch.Tensor:
+    def word_values(self, latent: torch.Tensor) -> torch.Tensor:
         """Return what a crosspoint of each latent's sign is worth at most, float64 in its shape and 1; inf: none is."""
         weights = self.values.double() * per_row("grid", self.grid, latent)[:, None]
         unit = torch.where((latent < 0).flatten(1), -weights.amin(1, keepdim=True), weights.amax(1, keepdim=True))

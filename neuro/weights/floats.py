@@ -69,7 +69,7 @@ class FloatScheme:
         """Return the bases as they are: floats need none."""
         return self.bases
 
-    def units(self, latent: torch.Tensor) -> torch.Tensor:
+    def word_values(self, latent: torch.Tensor) -> torch.Tensor:
         """Return ones in the latent's shape and 1, float64: floats have no words."""
         return torch.ones_like(latent, dtype=torch.float64)[..., None]
 

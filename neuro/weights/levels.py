@@ -183,13 +183,13 @@ class LevelScheme:
         size, allowed = latent.to(torch.float64).abs(), aligned(allowed, latent)
         if allowed is not None:
             size = size.masked_fill(~allowed, 0.0)
-        unit = self.units(latent).flatten(1)
+        unit = self.word_values(latent).flatten(1)
         size = size.flatten(1).masked_fill(unit.isinf(), 0.0)
         budget = None if self.slots is None else row_budget(self.slots, latent)
         inside = into_ball(size, unit.masked_fill(unit.isinf(), 1.0), budget, each=1)
         return inside.view(latent.shape).to(latent.dtype).copysign(latent)
 
-    def units(self, latent: torch.Tensor) -> torch.Tensor:
+    def word_values(self, latent: torch.Tensor) -> torch.Tensor:
         """Return what one word of each latent's sign is worth at most, float64 in its shape and 1; inf: none has it."""
         values = self._table(self._values(latent))
         unit = torch.where((latent < 0).flatten(1), -values.amin(1, keepdim=True), values.amax(1, keepdim=True))

@@ -161,7 +161,7 @@ class MaskScheme:
         inside = into_ball(size.flatten(1), unit, row_budget(self.slots, latent), each=1)
         return inside.view(latent.shape).to(latent.dtype).copysign(latent)
 
-    def units(self, latent: torch.Tensor) -> torch.Tensor:
+    def word_values(self, latent: torch.Tensor) -> torch.Tensor:
         """Return what one word is worth at most, float64 in the latent's shape and 1."""
         return self._sums(latent)[:, -1:].expand_as(latent.flatten(1)).reshape(*latent.shape, 1)
 
