@@ -6,13 +6,15 @@ from neuro.rewiring.noise import Langevin
 from neuro.rewiring.optimizer import QRewiring
 from neuro.rewiring.preset import published
 from neuro.rewiring.removal import RandomShares, ToConnectivity
-from neuro.rewiring.rounding import Nearest, Stochastic
+from neuro.rewiring.rounding import Feedback, Nearest, OneCopy, Stochastic, round_once
 
 __all__ = [
     "AtLeast",
     "CountSpace",
+    "Feedback",
     "Langevin",
     "Nearest",
+    "OneCopy",
     "QRewiring",
     "RandomShares",
     "Redraw",
@@ -20,4 +22,5 @@ __all__ = [
     "Stochastic",
     "ToConnectivity",
     "published",
+    "round_once",
 ]

@@ -17,7 +17,7 @@ from neuro.rewiring.gradient import CountSpace
 from neuro.rewiring.growth import AtLeast, Redraw, Refill
 from neuro.rewiring.noise import Langevin
 from neuro.rewiring.removal import RandomShares, ToConnectivity, parts_of
-from neuro.rewiring.rounding import Nearest, Stochastic
+from neuro.rewiring.rounding import RULES, Feedback, Nearest, OneCopy, Stochastic, put_on_codes
 
 LATENT_RULES = ("free", "hull")
 PLAIN_BASE_SHARE = 0.1  # how far bases move in a group that has no learning rate of its own for them
@@ -44,7 +44,7 @@ class QRewiring(torch.optim.Optimizer):
         *,
         latent: str = "free",
         base_every: int = 10,
-        rounding: Nearest | Stochastic = Nearest(),  # noqa: B008 (frozen)
+        rounding: Nearest | Stochastic | Feedback | OneCopy = Nearest(),  # noqa: B008 (frozen)
         removal: ToConnectivity | RandomShares | tuple | None = None,
         growth: Redraw | AtLeast | Refill | tuple | None = None,
         noise: Langevin | None = None,
@@ -97,7 +97,7 @@ class QRewiring(torch.optim.Optimizer):
         if self.latent == "hull":
             self._draw_back()
         self._number_turns()
-        self.network.project_codes()
+        self._project()
         for part in self._redraws:
             if part.due(self.steps):
                 self.network.redraw(part.share, part.generator(self.steps), self._moments)
@@ -139,18 +139,27 @@ class QRewiring(torch.optim.Optimizer):
 
     def _begin_rounding(self) -> None:
         """Hand the rounding to every memory, and draw the first codes where it draws."""
-        if not isinstance(self.rounding, Nearest | Stochastic):
-            raise NeuroError(f"rounding is {self.rounding!r}, allowed: Nearest() or Stochastic(seed)")
-        drawing = None if isinstance(self.rounding, Nearest) else self.rounding
+        if not isinstance(self.rounding, RULES):
+            names = ", ".join(f"{rule.__name__}()" for rule in RULES)
+            raise NeuroError(f"rounding is {self.rounding!r}, allowed: {names} of neuro.rewiring")
+        rule = self.rounding.rule if isinstance(self.rounding, OneCopy) else self.rounding
         memories = [memory for _, _, memory in self.network.synapses()]
-        for memory in memories if drawing else ():
+        for memory in memories if hasattr(rule, "draw") else ():
             if not hasattr(memory.scheme, "draw"):
                 raise NeuroError(f"{type(memory.scheme).__name__} has no codes to draw: use rounding Nearest()")
-        changed = any(memory.rounding != drawing for memory in memories)
+        drawing = self.rounding if hasattr(self.rounding, "draw") else None
+        changed = any(memory.rounding != drawing for memory in memories) or isinstance(self.rounding, OneCopy)
         for memory in memories:
             memory.rounding = drawing
         self._number_turns()
         if changed:
+            self._project()
+
+    def _project(self) -> None:
+        """Bring every code to what fits; where there is one copy only, the latent goes with it."""
+        if isinstance(self.rounding, OneCopy):
+            put_on_codes(self.network, self.rounding.rule, self.steps)
+        else:
             self.network.project_codes()
 
     def _number_turns(self) -> None:
@@ -226,7 +235,7 @@ class QRewiring(torch.optim.Optimizer):
         self.optimizer.load_state_dict(state_dict["optimizer"])
         self.steps = state_dict["steps"]
         self._number_turns()
-        if not isinstance(self.rounding, Nearest):
+        if hasattr(self.rounding, "draw"):
             self.network.project_codes()
 
     def register_step_pre_hook(self, hook):

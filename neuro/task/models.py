@@ -102,7 +102,7 @@ class Training(Part):
     schedule: Literal["constant", "cosine"] = "cosine"
     clip: Rate | None = Field(1.0, description="largest norm of the gradient; absent = not clipped")
     latent: Literal["free", "hull"] = "free"
-    rounding: Literal["nearest", "stochastic"] = Field(
+    rounding: Literal["nearest", "stochastic", "feedback", "one-copy-nearest", "one-copy-stochastic"] = Field(
         "nearest", description="codes that training reads; evaluation and export read the nearest"
     )
     connectivity: Annotated[float, Field(ge=0, le=1)] | None = Field(

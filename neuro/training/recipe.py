@@ -10,8 +10,10 @@ import torch
 from neuro.nn import Network
 from neuro.rewiring import (
     AtLeast,
+    Feedback,
     Langevin,
     Nearest,
+    OneCopy,
     QRewiring,
     RandomShares,
     Redraw,
@@ -25,6 +27,13 @@ MAKERS = {
     "adam": lambda groups, t: torch.optim.Adam(groups, lr=t.lr, weight_decay=t.weight_decay),
     "adamw": lambda groups, t: torch.optim.AdamW(groups, lr=t.lr, weight_decay=t.weight_decay),
     "sgd": lambda groups, t: torch.optim.SGD(groups, lr=t.lr, momentum=t.momentum, weight_decay=t.weight_decay),
+}
+ROUNDINGS = {
+    "nearest": lambda seed: Nearest(),
+    "stochastic": Stochastic,
+    "feedback": lambda seed: Feedback(),
+    "one-copy-nearest": lambda seed: OneCopy(Nearest()),
+    "one-copy-stochastic": lambda seed: OneCopy(Stochastic(seed)),
 }
 
 
@@ -47,7 +56,7 @@ def rewiring_parts(recipe: Training, seed: int) -> dict:
     if recipe.storage == "slots" and recipe.growth_share > 0:
         growth.append(Redraw(recipe.growth_every, recipe.growth_share, seed))
     return {
-        "rounding": Stochastic(seed) if recipe.rounding == "stochastic" else Nearest(),
+        "rounding": ROUNDINGS[recipe.rounding](seed),
         "removal": tuple(removal),
         "growth": tuple(growth),
         "noise": Langevin(recipe.temperature, seed) if recipe.temperature else None,

@@ -5,6 +5,7 @@ from neuro.weights.crossbar import CrossbarScheme
 from neuro.weights.floats import FloatScheme
 from neuro.weights.levels import LevelScheme
 from neuro.weights.masks import MaskScheme
+from neuro.weights.uniform import UniformScheme
 from neuro.weights.violation import Violation
 
-__all__ = ["CountScheme", "CrossbarScheme", "FloatScheme", "LevelScheme", "MaskScheme", "Violation"]
+__all__ = ["CountScheme", "CrossbarScheme", "FloatScheme", "LevelScheme", "MaskScheme", "UniformScheme", "Violation"]
