@@ -28,10 +28,11 @@ _HOMES = {
     "verify": "neuro.verification",
     "sweep": "neuro.sweeps",
     "load_sweep": "neuro.sweeps",
+    "plot": "neuro.reports",
     "from_norse": "neuro.interop",
     "from_snntorch": "neuro.interop",
 }
-_ROOMS = ("weights", "dynamics", "errors")
+_ROOMS = ("weights", "dynamics", "errors", "reports")
 
 __all__ = [*list(_HOMES), "weights"]  # noqa: PLE0604  (names come from the table above)
 

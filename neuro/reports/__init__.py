@@ -1,5 +1,19 @@
-"""Pictures of runs, made from run folders only."""
+"""Pictures and reports of runs and sweeps, made from their folders only."""
 
 from neuro.reports.overview import plot_overview
+from neuro.reports.pictures import plot
+from neuro.reports.run_plots import codes_histogram, connectivity, learning_curves, membranes, raster, slots_histogram
+from neuro.reports.sweep_plots import front, tradeoff
 
-__all__ = ["plot_overview"]
+__all__ = [
+    "codes_histogram",
+    "connectivity",
+    "front",
+    "learning_curves",
+    "membranes",
+    "plot",
+    "plot_overview",
+    "raster",
+    "slots_histogram",
+    "tradeoff",
+]

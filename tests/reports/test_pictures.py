@@ -1,0 +1,115 @@
+"""Pictures of runs and sweeps: what they draw is what tables and networks hold."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import neuro
+from neuro.errors import DataError, RunError
+from neuro.reports.fronts import over_seeds, pareto
+from neuro.reports.memory import core_words, words_of
+from neuro.reports.run_plots import RUN_PLOTS
+
+MAGIC = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
+POINTS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=9)
+
+
+@pytest.fixture(scope="module")
+def table():
+    rows = [
+        {"trial": n, "state": "complete", "reason": "", "task": "t", "chip": "c", "chip.slots": slots, "seed": seed}
+        | {"slots_mean": slots - 0.5, "test_accuracy": 0.01 * slots + 0.1 * seed, "run": f"runs/{n:04d}"}
+        for n, (slots, seed) in enumerate(itertools.product((4, 8), (0, 1)))
+    ]
+    return pd.DataFrame(rows)
+
+
+@given(POINTS, st.booleans(), st.booleans())
+def test_the_front_is_what_nothing_beats(points, more_x, more_y):
+    x, y = np.array(points).T
+    sign = (-1 if more_x else 1), (-1 if more_y else 1)
+
+    def beats(a, b):
+        better = [s * a[i] <= s * b[i] for i, s in enumerate(sign)]
+        return all(better) and a != b
+
+    wanted = [not any(beats(other, point) for other in points) for point in points]
+    assert pareto(x, y, more_x, more_y).tolist() == wanted
+
+
+def test_seeds_are_averaged(table):
+    points = over_seeds(table, "slots_mean", "test_accuracy")
+    assert points["chip.slots"].tolist() == [4, 8] and points.runs.tolist() == [2, 2]
+    np.testing.assert_allclose(points.test_accuracy_mean, [0.09, 0.13])
+    np.testing.assert_allclose(points.test_accuracy_sd, [0.1 / 2**0.5] * 2)
+
+
+def test_a_trade_off_draws_the_means_and_a_front_every_run(table):
+    line = neuro.reports.tradeoff(table).axes[0].containers[0].lines[0]
+    np.testing.assert_allclose(line.get_xydata(), [[3.5, 9], [7.5, 13]])
+    drawn = neuro.reports.front(table).axes[0].lines
+    np.testing.assert_allclose(drawn[0].get_xydata(), [[3.5, 4], [3.5, 14], [7.5, 8], [7.5, 18]])
+    np.testing.assert_allclose(drawn[1].get_xydata(), [[3.5, 14], [7.5, 18]])
+
+
+def test_columns_that_are_none_are_told(table):
+    with pytest.raises(DataError, match="'slotz' is no column of numbers, allowed: trial"):
+        neuro.reports.front(table, "slotz")
+    with pytest.raises(DataError, match="no complete run"):
+        neuro.reports.front(table.assign(state="failed"))
+
+
+@pytest.fixture(scope="module")
+def run(shared_run):
+    return neuro.load_run(shared_run)
+
+
+def test_words_are_the_rows_of_the_tables(run):
+    tables = neuro.export(run)
+    words = sum(int(words_of(run.network, name).words.sum()) for name in run.task.populations)
+    assert words == len(tables.frames["synapses"])
+    _, _, counts = core_words(run.network)
+    by_core = tables.frames["synapses"].groupby(["chip", "core"]).size()
+    assert counts.sum(1).tolist() == by_core.tolist()
+
+
+def test_a_raster_shows_every_spike(run):
+    fig = neuro.reports.raster(run, 3)
+    from neuro.reports.sample import activity
+
+    done = activity(run, 3)
+    shown = [len(ax.collections[0].get_offsets()) for ax in fig.axes]
+    assert shown == [int(z.sum()) for z in done.signals.values()] and sum(shown) > 0
+    with pytest.raises(DataError, match="allowed: 0 to"):
+        neuro.reports.raster(run, 10**6)
+
+
+def test_histograms_count_every_neuron_and_every_connection(run):
+    bars = neuro.reports.slots_histogram(run).axes[0].containers
+    assert [sum(bar.get_height() for bar in series) for series in bars] == [22, 22]
+    counted = neuro.reports.codes_histogram(run).axes[0].containers
+    held = [int((memory.code != 0).sum()) for memory in run.network.memories.values()]
+    assert [sum(bar.get_height() for bar in series) for series in counted] == held
+
+
+def test_all_pictures_in_all_formats_are_written_and_the_same_again(shared_run, tmp_path):
+    before = {p.name for p in shared_run.iterdir()}
+    first = neuro.plot(shared_run, tmp_path / "a", ("png", "svg", "pdf"))
+    again = neuro.plot(shared_run, tmp_path / "b", ("png", "svg", "pdf"))
+    assert len(first) == 3 * len(RUN_PLOTS)
+    for one, other in zip(first, again, strict=True):
+        assert one.read_bytes().startswith(MAGIC[one.suffix[1:]])
+        assert one.read_bytes() == other.read_bytes(), one.name
+    assert {p.name for p in shared_run.iterdir()} == before
+
+
+def test_what_cannot_be_drawn_is_told(shared_run, tmp_path):
+    with pytest.raises(RunError, match="allowed: png, svg, pdf"):
+        neuro.plot(shared_run, tmp_path / "x", ("gif",))
+    with pytest.raises(RunError, match="no run folder"):
+        neuro.plot(tmp_path, tmp_path / "x")
+    assert not (tmp_path / "x").exists()
