@@ -29,6 +29,7 @@ _HOMES = {
     "sweep": "neuro.sweeps",
     "load_sweep": "neuro.sweeps",
     "plot": "neuro.reports",
+    "report": "neuro.reports",
     "from_norse": "neuro.interop",
     "from_snntorch": "neuro.interop",
 }

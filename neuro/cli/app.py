@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import neuro
-from neuro.cli import check, chips, demo, evaluate, export, plot, replay, sweep, tasks, train, verify
+from neuro.cli import check, chips, demo, evaluate, export, plot, replay, report, sweep, tasks, train, verify
 from neuro.errors import NeuroError
 
 app = typer.Typer(
@@ -29,7 +29,7 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Show the v
         raise typer.Exit
 
 
-for module in (chips, tasks, train, evaluate, export, verify, check, replay, sweep, plot, demo):
+for module in (chips, tasks, train, evaluate, export, verify, check, replay, sweep, report, plot, demo):
     app.command(name=module.NAME, short_help=module.SHORT)(module.command)
 
 

@@ -66,3 +66,10 @@ def use_data_folder(folder: Path | None) -> None:
         if not folder.is_dir():
             raise DescriptionError(f"--data {folder}: no such folder")
         os.environ["NEURO_DATA"] = str(folder)
+
+
+def tell_samples(done: int, total: int) -> None:
+    """Say how far a verification is, on a line that moves."""
+    import sys
+
+    print(f"\rverified {done} of {total} samples", end="\n" if done == total else "", file=sys.stderr, flush=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from neuro.cli.show import DataDir, Json, show, use_data_folder
+from neuro.cli.show import DataDir, Json, show, tell_samples, use_data_folder
 
 NAME, SHORT = "verify", "Replay against training, spike by spike."
 
@@ -23,7 +23,7 @@ def command(
     from neuro.verification import verify
 
     use_data_folder(data)
-    result = verify(run, tables, None if as_json or not sys.stderr.isatty() else _tell)
+    result = verify(run, tables, None if as_json or not sys.stderr.isatty() else tell_samples)
     if result.passed:
         kept = tables or run / "tables"
         have = (kept / "manifest.json").exists()
@@ -33,7 +33,3 @@ def command(
     show(result, as_json, [str(result), *then])
     if not result.passed:
         raise typer.Exit(1)
-
-
-def _tell(done: int, total: int) -> None:
-    print(f"\rverified {done} of {total} samples", end="\n" if done == total else "", file=sys.stderr, flush=True)

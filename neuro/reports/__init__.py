@@ -1,6 +1,7 @@
 """Pictures and reports of runs and sweeps, made from their folders only."""
 
 from neuro.reports.overview import plot_overview
+from neuro.reports.page import report
 from neuro.reports.pictures import plot
 from neuro.reports.run_plots import codes_histogram, connectivity, learning_curves, membranes, raster, slots_histogram
 from neuro.reports.sweep_plots import front, tradeoff
@@ -14,6 +15,7 @@ __all__ = [
     "plot",
     "plot_overview",
     "raster",
+    "report",
     "slots_histogram",
     "tradeoff",
 ]

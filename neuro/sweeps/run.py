@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 
+import neuro
 from neuro.errors import RunError
 from neuro.runs import write_atomically
 from neuro.runs.files import read_object
@@ -88,5 +90,6 @@ def _begin(out: Path, definition: Definition, storage: str | None) -> None:
         (out / "runs").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"{out} cannot be made: {error.strerror}") from None
-    tree = json.loads(definition_to_json(definition)) | {"storage": storage}
+    made = {"neuro": neuro.__version__, **{name: version(name) for name in ("torch", "optuna")}}
+    tree = json.loads(definition_to_json(definition)) | {"storage": storage, "made": made}
     write_atomically(out / "sweep.json", json.dumps(tree, indent=1))

@@ -52,6 +52,8 @@ def test_the_wheel_holds_every_module_chip_and_task(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     modules = {str(p.relative_to(ROOT)) for p in (ROOT / "neuro").rglob("*.py")}
     assert modules <= names, sorted(modules - names)
+    parts = {str(p.relative_to(ROOT)) for p in (ROOT / "neuro" / "reports" / "parts").iterdir()}
+    assert parts and parts <= names, sorted(parts - names)
     for kind in ("chips", "tasks"):
         shipped = {f"neuro/_{kind}/{p.name}" for p in (ROOT / kind).iterdir() if p.suffix in (".yaml", ".csv")}
         assert shipped and shipped <= names, sorted(shipped - names)

@@ -1,0 +1,160 @@
+"""What the report of a run says: its verdict, limits, figures, and how to make it again."""
+
+from __future__ import annotations
+
+import shlex
+
+import numpy as np
+
+from neuro.data import load_dataset
+from neuro.errors import NeuroError
+from neuro.evaluation import count_operations, energy_estimate, evaluate, resources_of, usage
+from neuro.reports.chip_map import chip_map
+from neuro.reports.limits import limits_of
+from neuro.reports.sample import activity
+from neuro.runs import Run
+from neuro.runs.files import read_object
+from neuro.runs.picture import COLOURS
+from neuro.verification import verify
+
+
+def run_page(run: Run, progress=None) -> dict:
+    """Measure, verify and draw a run: the values its page is filled with."""
+    tested, limits, proof = evaluate(run), limits_of(run.network), _proof(run, progress)
+    fits = all(limit.kept for limit in limits)
+    return {
+        "kind": "run",
+        "title": f"{run.task.name} on {run.chip.label}",
+        "subtitle": f"{run.task.title} · {run.chip.title} · seed {run.seed}",
+        "verdict": [
+            ("accuracy", f"{tested.accuracy:.1%}", f"of {tested.samples} test samples", "plain"),
+            ("fits", "yes" if fits else "no", f"{tested.violations} limits exceeded", "good" if fits else "bad"),
+            ("verified", *proof),
+        ],
+        "limits": limits,
+        "facts": _costs(run),
+        "figures": _figures(run),
+        "reproduce": _reproduce(run),
+    }
+
+
+def _proof(run: Run, progress) -> tuple[str, str, str]:
+    try:
+        proof = verify(run, progress=progress)
+    except NeuroError as error:  # a float twin has no tables
+        return "no", str(error), "bad"
+    said = f"{proof.differ} of {proof.compared:,} spikes differ between training and replay"
+    return ("yes", said, "good") if proof.passed else ("no", said, "bad")
+
+
+def _costs(run: Run) -> list[tuple[str, str]]:
+    takes = resources_of(run.network)
+    done = count_operations(run.network, run.task, load_dataset(run.task.data).test)
+    energy = energy_estimate(run.chip, done, run.task.steps * run.task.dt_s)
+    return [
+        ("neurons", f"{takes.neurons:,}"),
+        ("slots used", f"{takes.slots:,}, {takes.slots_mean:.1f} a neuron"),
+        ("distinct sources", f"{takes.sources:,}, {takes.sources_mean:.1f} a neuron"),
+        ("synapse memory in use", f"{takes.memory_bytes:,} bytes, packed"),
+        ("route rows", f"{takes.routes:,}"),
+        (
+            "synaptic operations a sample (NeuroBench)",
+            f"{done.acs:,.0f} ACs, {done.macs:,.0f} MACs; dense {done.dense:,.0f}",
+        ),
+        ("activation sparsity (NeuroBench)", f"{done.activation_sparsity:.4f}"),
+        ("connection sparsity (NeuroBench)", f"{takes.connection_sparsity:.4f}"),
+        ("footprint in torch (NeuroBench)", f"{takes.footprint:,} bytes"),
+        ("spikes a sample", f"{done.spikes:,.0f}"),
+        ("energy a sample", f"{energy:.3g} J (estimate)" if energy is not None else UNKNOWN),
+    ]
+
+
+UNKNOWN = "unknown: the chip's description states no energies, so there is no estimate"
+
+
+def _reproduce(run: Run) -> list[tuple[str, str]]:
+    sets = [*(f"task.{text}" for text in run.task.changed), *(f"chip.{text}" for text in run.chip.changed)]
+    parts = ["neuro", "train", run.task.name, "--chip", run.chip.name, "--seed", str(run.seed), "--out", "runs/again"]
+    command = shlex.join([*parts, *(word for text in sets for word in ("--set", text))])
+    about = read_object(run.folder / "run.json", "the versions are unknown")
+    return [
+        ("command (a file of your own goes by its path)", command),
+        ("made with", ", ".join(f"{k} {v}" for k, v in about.items() if k not in ("format", "version", "seed"))),
+        ("folder", str(run.folder)),
+    ]
+
+
+def _figures(run: Run) -> list[dict]:
+    figures = [("chip", "Neurons on the chip, coloured by the slots they use", chip_map(run.network))]
+    figures.append(("curves", "Learning", _curves(run)))
+    figures.append(("raster", "Spikes of the first test sample", _raster(run)))
+    figures.append(("slots", "Slots used, and distinct sources heard", _slots(run)))
+    figures.append(("codes", "Codes of connections", _codes(run)))
+    return [{"id": name, "title": title, **figure} for name, title, figure in figures if figure]
+
+
+def _curves(run: Run) -> dict:
+    metrics = run.metrics
+    epochs = [m["epoch"] for m in metrics]
+    lines = []
+    for part, colour, dash in (("train", COLOURS[0], "solid"), ("validation", COLOURS[1], "dash")):
+        y = [round(100 * m[f"{part}_accuracy"], 3) for m in metrics]
+        line = {"color": colour, "dash": dash}
+        lines.append({"type": "scatter", "x": epochs, "y": y, "name": part, "line": line, "mode": "lines+markers"})
+    return {
+        "data": lines,
+        "layout": {"xaxis": {"title": {"text": "epoch"}}, "yaxis": {"title": {"text": "accuracy (%)"}}},
+    }
+
+
+def _raster(run: Run) -> dict:
+    done, lines, offset = activity(run), [], 0
+    for (name, z), colour in zip(done.signals.items(), COLOURS * 9, strict=False):
+        t, n = z.nonzero()
+        marker = {"symbol": "line-ns-open", "size": 5, "color": colour}
+        points = {"x": t.tolist(), "y": (n + offset).tolist(), "customdata": n.tolist()}
+        hover = f"{name} %{{customdata}}, step %{{x}}<extra></extra>"
+        lines.append(
+            {"type": "scattergl", "mode": "markers", "name": name, "marker": marker, "hovertemplate": hover, **points}
+        )
+        offset += z.shape[1] + 5
+    layout = {
+        "xaxis": {"title": {"text": f"time step ({1000 * run.task.dt_s:g} ms)"}},
+        "yaxis": {"title": {"text": "source"}},
+    }
+    return {"data": lines, "layout": {**layout, "height": 420}}
+
+
+def _slots(run: Run) -> dict:
+    bars = []
+    for name, values, colour in zip(("slots used", "distinct sources"), usage(run.network), (0, 2), strict=True):
+        counts = np.bincount(values.astype(int))
+        x = np.flatnonzero(counts)
+        bar = {
+            "type": "bar",
+            "x": x.tolist(),
+            "y": counts[x].tolist(),
+            "name": name,
+            "marker": {"color": COLOURS[colour]},
+        }
+        bars.append(bar)
+    return {
+        "data": bars,
+        "layout": {"xaxis": {"title": {"text": "per neuron"}}, "yaxis": {"title": {"text": "neurons"}}},
+    }
+
+
+def _codes(run: Run) -> dict:
+    bars = []
+    for (name, memory), colour in zip(run.network.memories.items(), COLOURS * 9, strict=False):
+        code = memory.code.cpu().numpy()
+        values, counts = np.unique(code[code != getattr(memory.scheme, "empty", 0)], return_counts=True)
+        if len(values) <= 1000:
+            shown = {"x": values.tolist(), "y": counts.tolist(), "name": name, "marker": {"color": colour}}
+            bars.append({"type": "bar", **shown})
+    axes = _axes("code", "connections")
+    return {"data": bars, "layout": {**axes, "yaxis": {**axes["yaxis"], "type": "log"}}}
+
+
+def _axes(x: str, y: str) -> dict:
+    return {"xaxis": {"title": {"text": x}}, "yaxis": {"title": {"text": y}}}
