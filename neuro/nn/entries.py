@@ -66,7 +66,8 @@ def redraw(
     """Give the `share` of a memory's empty entries with the smallest latents new sources, in place; then project.
 
     Latent and moments start again at 0 there; everything stays sorted by source. moments: what an optimizer keeps in
-    the latent's shape. Drawn on the CPU: the same on every device.
+    the latent's shape. Candidates the memory has tried come first, by their gradient; else sources are drawn at random, on
+    the CPU: the same on every device.
     """
     empty = (memory.code == memory.scheme.empty).flatten(2).all(2).cpu()
     size = latent.detach().abs().flatten(2).amax(2).cpu().masked_fill(~empty, torch.inf)
@@ -77,6 +78,11 @@ def redraw(
     if not new.any():  # nothing empty, or nobody else to listen to
         return
     drawn = torch.where(new, torch.randint(width, new.shape, generator=generator), memory.source.cpu())
+    if memory.candidates is not None:
+        best, place = memory.candidates.best_first().cpu(), new.cumsum(1) - 1
+        tried = new & (place < best.shape[1])
+        drawn[tried] = best[tried.nonzero()[:, 0], place[tried]]
+        memory.candidates = None
     source, order = _made_distinct(drawn, new, itself, _heard(plan, name), width, generator)
     new, order = new.gather(1, order).to(latent.device), order.to(latent.device)
     with torch.no_grad():
@@ -84,6 +90,16 @@ def redraw(
             moved = tensor.gather(1, order[:, :, None, None].expand_as(tensor))
             tensor.copy_(moved.masked_fill_(new[:, :, None, None], 0.0))
     memory.listen(source.to(latent.device))
+
+
+def draw_candidates(source: torch.Tensor, plan: Plan, name: str, count: int, generator: torch.Generator):
+    """Draw distinct columns that neurons with these sources [n, E] do not hear, as many as all have: [n, K], ascending."""
+    itself, width, heard = torch.from_numpy(plan.itself(name)), plan.width(name), _heard(plan, name)
+    count = min(count, int(_others(plan, name).min()) - source.shape[1])
+    drawn = torch.randint(width, (len(source), max(count, 0)), generator=generator)
+    new = torch.cat([torch.zeros_like(source, dtype=torch.bool), torch.ones_like(drawn, dtype=torch.bool)], 1)
+    both, order = _made_distinct(torch.cat([source, drawn], 1), new, itself, heard, width, generator)
+    return both[new.gather(1, order)].view(drawn.shape)
 
 
 def _made_distinct(source: torch.Tensor, new: torch.Tensor, itself: torch.Tensor, heard, width: int, generator):

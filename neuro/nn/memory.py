@@ -19,7 +19,8 @@ class SynapseMemory(nn.Module):
     weights that belong to cores. For slot storage: usable [M, C, D], the words each column may use; itself [n], the
     column a neuron may not listen to, or [0]; source [n, E], which column each entry listens to. rounding: None, or what
     gives a second, drawn code (`neuro.rewiring`): training mode reads that one, evaluation and export the nearest; it
-    depends on the latent and turn, the step and number of this memory, alone. A latent moved without
+    depends on the latent and turn, the step and number of this memory, alone. search: None, or what says when and how many
+    candidates for other sources are tried. A latent moved without
     projection is noticed by a checksum over its bits, which does not see changes that keep the 64-bit sum of those bits
     (two equal and opposite moves of bit patterns, a swap).
     """
@@ -49,6 +50,7 @@ class SynapseMemory(nn.Module):
         self.register_buffer("drawn_code", None, persistent=False)
         self.register_buffer("drawn_weight", None, persistent=False)
         self.rounding, self.turn = None, (0, 0)
+        self.search, self.candidates = None, None
         self.stamp: int | None = None
         if source is not None:
             self.listen(source)
@@ -58,12 +60,16 @@ class SynapseMemory(nn.Module):
         self.source = source
         self.allowed = None if bool(self.usable.all()) else self.usable[source]
 
-    def spread(self, weight: torch.Tensor) -> torch.Tensor:
-        """Put the weights of entries where their columns are: [n, M, C, D]; what has columns stays as it is."""
-        if self.source is None:
+    def spread(self, weight: torch.Tensor, source: torch.Tensor | None = None) -> torch.Tensor:
+        """Put the weights of entries where their columns are: [n, M, C, D]; what has columns stays as it is.
+
+        source: the columns of the entries, if they are not the memory's own.
+        """
+        source = self.source if source is None else source
+        if source is None:
             return weight
         shape = (len(weight), len(self.usable), *weight.shape[2:])
-        return weight.new_zeros(shape).scatter(1, self.source[:, :, None, None].expand_as(weight), weight)
+        return weight.new_zeros(shape).scatter(1, source[:, :, None, None].expand_as(weight), weight)
 
     def forward(self, latent: torch.Tensor) -> torch.Tensor:
         """Give the weight the chip holds for this latent, float32 in the latent's shape; the drawn one in training."""

@@ -13,8 +13,9 @@ from neuro.descriptor import Chip
 from neuro.dynamics import State
 from neuro.errors import DescriptionError, FeasibilityError
 from neuro.nn.by_words import ByWords
+from neuro.nn.candidates import Candidates
 from neuro.nn.crossbar import CrossbarMemory
-from neuro.nn.entries import number_of_entries, redraw
+from neuro.nn.entries import draw_candidates, number_of_entries, redraw
 from neuro.nn.exact import exact_products
 from neuro.nn.groups import groups_of
 from neuro.nn.initial import first_bases, first_latent
@@ -79,14 +80,14 @@ class Network(nn.Module):
         first = next(iter(signals.values()))
         silence = self._zero_state(first.shape[1], first.device)
         state = silence if state is None else check_state(state, silence)
-        weights = self._weights()
+        found = {name: self._tried(name, weight) for name, weight in self._weights().items()}
+        weights, sources = ({name: pair[k] for name, pair in found.items()} for k in (0, 1))
         read = {output.population for output in self.plan.spec.outputs.values()}
         with exact_products(first.device):
             if self._goes_by_words(signals, weights):
-                sources = {name: memory.source for name, memory in self.memories.items()}
                 spikes, v, kept = self._words.run(signals, weights, sources, state, {*names, *read}, names)
             else:
-                weights = {name: self.memories[name].spread(weight) for name, weight in weights.items()}
+                weights = {name: self.memories[name].spread(weight, sources[name]) for name, weight in weights.items()}
                 spikes, v, kept = run_groups(self.plan, self._groups, signals, weights, state, self._reach)
             outputs, traces = self._read_out(spikes, state)
         kept = kept._replace(traces=traces)
@@ -106,6 +107,18 @@ class Network(nn.Module):
         if self.bases is not None:
             self.bases.refuse_moved()
         return {name: memory(self.latents[name]) for name, memory in self.memories.items()}
+
+    def _tried(self, name: str, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Give weights and sources, in a training step that is to find better sources with candidates beside them."""
+        memory = self.memories[name]
+        step, number = memory.turn
+        if memory.search is None or not (self.training and torch.is_grad_enabled() and memory.search.due(step + 1)):
+            return weight, memory.source
+        if memory.candidates is None or memory.candidates.turn != memory.turn:
+            g = memory.search.candidate_generator(step, number)
+            columns = draw_candidates(memory.source.cpu(), self.plan, name, memory.search.candidates, g)
+            memory.candidates = Candidates(columns.to(weight.device), memory.turn, memory.usable)
+        return memory.candidates.beside(weight, memory.source)
 
     def _read_out(self, signals, state: NetworkState):
         outputs, traces = {}, {}

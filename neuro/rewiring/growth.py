@@ -15,19 +15,25 @@ from neuro.rewiring.removal import number_of_places, real_counts
 
 @dataclass(frozen=True)
 class Redraw:
-    """Every so many steps, give a share of each neuron's empty entries new sources, drawn at random.
+    """Every so many steps, give a share of each neuron's empty entries new sources, at random or by their gradient.
 
     The entries with the smallest latents go first; a new one starts with latent and moments 0 and grows as its gradient
-    lets it. Needs a network with storage "slots". The draw depends on seed and step alone, so a resumed run repeats it.
+    lets it. candidates: how many sources drawn at random every neuron tries in that step with weight 0, of which those
+    with the largest gradients are taken; 0 = whatever is drawn. Needs a network with storage "slots". The draw depends on
+    seed and step alone, so a resumed run repeats it.
     Source: after DEEP R (Bellec, Kappel, Maass & Legenstein 2018, arXiv 1711.05136), which re-draws connections that
-    vanished; here they vanish from the chip first (code 0) and may come back until they are drawn anew.
+    vanished; here they vanish from the chip first (code 0) and may come back until they are drawn anew. By gradient:
+    after RigL (Evci, Gale, Menick, Castro & Elsen 2020, arXiv 1911.11134), on a sample instead of all.
     """
 
     every: int = 50
     share: float = 0.25
     seed: int = 0
+    candidates: int = 0
 
     def __post_init__(self) -> None:
+        if not isinstance(self.candidates, int) or self.candidates < 0:
+            raise NeuroError(f"candidates is {self.candidates!r}, allowed: a whole number from 0")
         if not isinstance(self.every, int) or self.every < 1:
             raise NeuroError(f"every is {self.every!r}, allowed: a whole number of steps from 1")
         check_seed(self.seed)
@@ -40,6 +46,10 @@ class Redraw:
     def generator(self, steps: int) -> torch.Generator:
         """Give the random numbers of one draw."""
         return torch.Generator().manual_seed((self.seed * 1_000_003 + steps) % 2**63)
+
+    def candidate_generator(self, steps: int, memory: int) -> torch.Generator:
+        """Give the random numbers of what a memory's neurons try after so many steps."""
+        return generator("candidates", self.seed, steps, memory)
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,11 @@ class QRewiring(torch.optim.Optimizer):
         self._redraws = [part for part in self.growth if isinstance(part, Redraw)]
         if self._redraws and any(memory.source is None for _, _, memory in network.synapses()):
             raise NeuroError("growth needs entries that can be drawn anew: build the network with storage slots")
+        searches = [part for part in self._redraws if part.candidates]
+        if len(searches) > 1:
+            raise NeuroError(f"growth has {len(searches)} parts that try candidates, allowed: one")
+        for _, _, memory in network.synapses():
+            memory.search, memory.candidates = searches[0] if searches else None, None
         self.rounding = rounding
         self._begin_rounding()
 

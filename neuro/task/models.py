@@ -125,6 +125,9 @@ class Training(Part):
     )
     growth_every: Size = Field(50, description="slots: empty entries get new sources every so many steps")
     growth_share: Annotated[float, Field(ge=0, le=1)] = Field(0.25, description="slots: this share of them")
+    growth_candidates: Annotated[int, Field(ge=0)] = Field(
+        0, description="slots: sources tried by gradient for them, a neuron; 0 = drawn at random"
+    )
 
 
 class Published(Part):

@@ -54,7 +54,7 @@ def rewiring_parts(recipe: Training, seed: int) -> dict:
     growth = [Refill(recipe.refill, seed=seed)] if recipe.refill is not None else []
     growth += [AtLeast(recipe.least_connections, seed)] if recipe.least_connections else []
     if recipe.storage == "slots" and recipe.growth_share > 0:
-        growth.append(Redraw(recipe.growth_every, recipe.growth_share, seed))
+        growth.append(Redraw(recipe.growth_every, recipe.growth_share, seed, recipe.growth_candidates))
     return {
         "rounding": ROUNDINGS[recipe.rounding](seed),
         "removal": tuple(removal),
