@@ -43,11 +43,6 @@ def splitter_set(plan: Plan) -> ParameterSet:
     return ParameterSet(leak=0.0, decay_syn=(0.0,) * len(plan.currents), theta=1.0, floor=floor)
 
 
-def splitter_cores(plan: Plan) -> list[tuple[int, int]]:
-    """The (chip, core) pairs that hold splitters, sorted."""
-    return sorted({(int(c), int(k)) for fanout in plan.fanouts.values() for c, k, _ in fanout.axons})
-
-
 def crossbar_frames(network: Network) -> dict[str, pd.DataFrame]:
     """Give the frames of synapse memory and routing: weights, synapses, axons, routes, inputs."""
     plan = network.plan

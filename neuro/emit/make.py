@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from neuro.emit.crossbar import SPLITTER_EXPONENT, crossbar_frames, relays_of, splitter_cores, splitter_set
+from neuro.emit.crossbar import SPLITTER_EXPONENT, crossbar_frames, relays_of, splitter_set
 from neuro.errors import FeasibilityError, NeuroError
 from neuro.nn import Network
 from neuro.placement import Plan, Route
@@ -27,7 +27,7 @@ def export(source) -> Tables:
     violations = network.violations()
     if violations:
         raise FeasibilityError(f"the network breaks {len(violations)} limits, first: {violations[0]}")
-    splits = [splitter_set(plan)] if splitter_cores(plan) else []
+    splits = [splitter_set(plan)] if plan.splitter_cores else []
     sets = list(dict.fromkeys([*plan.parameters.values(), *splits]))
     frames = {
         "neurons": _neurons(plan, sets),
@@ -63,7 +63,7 @@ def _network_of(source) -> Network:
 def _manifest(network: Network, sets: list) -> dict:
     plan, spec = network.plan, network.plan.spec
     columns = plan.chip.board.columns
-    chips = sorted({chip for chip, _ in (*plan.cores, *splitter_cores(plan))})
+    chips = sorted({chip for chip, _ in (*plan.cores, *plan.splitter_cores)})
     return {
         "chip": plan.chip,
         "dt_s": spec.dt_s,
@@ -82,7 +82,7 @@ def _manifest(network: Network, sets: list) -> dict:
                 {"chip": chip, "core": core, "exponent": int(e)}
                 for (chip, core), e in zip(plan.cores, network.bases.exponents, strict=True)
             ),
-            *({"chip": c, "core": k, "exponent": SPLITTER_EXPONENT} for c, k in splitter_cores(plan)),
+            *({"chip": c, "core": k, "exponent": SPLITTER_EXPONENT} for c, k in plan.splitter_cores),
         ],
         "parameter_sets": [{"id": i, **_hexed(asdict(s))} for i, s in enumerate(sets)],
     }

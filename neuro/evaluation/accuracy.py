@@ -77,7 +77,7 @@ def measure(network: Network, task: Task, samples: Part, part: str = "validation
         slots_most=int(np.max(used)),
         slots_allowed=network.plan.chip.weights.slots,
         sources_mean=float(np.mean(sources)),
-        cores=len(network.plan.cores),
+        cores=len(network.plan.cores) + len(network.plan.splitter_cores),
         violations=len(network.violations()),
     )
 

@@ -15,6 +15,7 @@ import torch
 from neuro.data import encode
 from neuro.data.datasets import Part
 from neuro.evaluation.accuracy import BATCH, NOISE_SEED
+from neuro.evaluation.sending import rows_of_sources
 from neuro.nn import Network
 from neuro.task import Task
 
@@ -97,7 +98,5 @@ def _fan_out(network: Network, source: str, target: str, line: int) -> tuple[tor
 
 def _deliveries(network: Network, signals: dict) -> float:
     """Events sent, once for every route row or chip they go to."""
-    rows: dict[str, np.ndarray] = {name: np.zeros(z.shape[2]) for name, z in signals.items()}
-    for route in (*network.plan.routes, *network.plan.inputs):
-        rows[route.source][route.index] += 1
+    rows = rows_of_sources(network)
     return sum(float((_per_source(z) * torch.from_numpy(rows[name])).sum()) for name, z in signals.items())

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from neuro.evaluation.accuracy import usage
+from neuro.evaluation.sending import rows_of_sources
 from neuro.nn import Network
 
 
@@ -42,8 +43,8 @@ def resources_of(network: Network) -> Resources:
         sources=int(sources.sum()),
         sources_mean=float(sources.mean()),
         memory_bytes=math.ceil(int(slots.sum()) * network.plan.chip.weights.word_bits / 8),
-        cores=len(network.plan.cores),
-        routes=len(network.plan.routes),
+        cores=len(network.plan.cores) + len(network.plan.splitter_cores),
+        routes=sum(int(rows.sum()) for name, rows in rows_of_sources(network).items() if name in spec.populations),
         footprint=sum(t.numel() * t.element_size() for t in held),
         connection_sparsity=1 - int(sources.sum()) / weights,
     )

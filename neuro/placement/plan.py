@@ -49,9 +49,14 @@ class Plan:
 
     @cached_property
     def cores(self) -> tuple[tuple[int, int], ...]:
-        """The (chip, core) pairs in use, sorted."""
+        """The (chip, core) pairs that hold populations, sorted."""
         used = {(int(c), int(k)) for place in self.locations.values() for c, k, _ in place}
         return tuple(sorted(used))
+
+    @cached_property
+    def splitter_cores(self) -> tuple[tuple[int, int], ...]:
+        """The (chip, core) pairs that hold splitters, sorted; they are not among `cores`."""
+        return tuple(sorted({(int(c), int(k)) for fanout in self.fanouts.values() for c, k, _ in fanout.axons}))
 
     def core_index(self, population: str) -> np.ndarray:
         """Position in `cores` of each neuron of a population: int [n]."""
@@ -131,7 +136,8 @@ class Plan:
 
     def describe(self) -> str:
         """Lay the plan out as text: each population's cores, and how many tags each core tells apart."""
-        lines = [f"{self.chip.label}: {len(self.cores)} of {self.chip.chips * self.chip.cores.per_chip} cores"]
+        used = len(self.cores) + len(self.splitter_cores)
+        lines = [f"{self.chip.label}: {used} of {self.chip.chips * self.chip.cores.per_chip} cores"]
         for name, place in self.locations.items():
             parts = [
                 f"chip {c} core {k}: {int(((place[:, :2] == (c, k)).all(1)).sum())}"

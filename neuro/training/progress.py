@@ -128,7 +128,7 @@ class Live(Quiet):
 def heading(run, network) -> str:
     """Say what is being trained on what."""
     sizes = ", ".join(f"{name} {p.size}" for name, p in run.task.populations.items())
-    cores = len(network.plan.cores)
+    cores = len(network.plan.cores) + len(network.plan.splitter_cores)
     return (
         f"{run.task.name} on {run.chip.label}, seed {run.seed}: {sizes}; {cores} core{'s' * (cores > 1)}\n"
         "(*: the best on validation so far, of equal accuracies the lower loss; rate: spikes a neuron and step; "

@@ -8,6 +8,7 @@ import neuro
 from neuro.tables import Tables, check, ill_formed
 from neuro.task import NetworkSpec
 
+HERE = ["chip", "core", "neuron"]
 FIELDS = {"tau_mem_s": 0.02, "tau_syn_s": 0.005}
 
 
@@ -83,6 +84,7 @@ RULES = [
     (cell("routes", "tag", 256), "routes.tag"),
     (cell("inputs", "tag", lambda tag: (tag + 1) % 6), "tag clash"),
     (without("inputs"), "unknown tag"),
+    (lambda good: once_more("routes", **good.frames["neurons"].query("population == 1").iloc[0][HERE]), "read-out"),
 ]
 
 
