@@ -167,3 +167,19 @@ def test_neurobench_agrees_on_activation_sparsity():
     hooks = [SimpleNamespace(activation_outputs=list(z)) for z in record.spikes.values()]
     model = SimpleNamespace(activation_hooks=hooks)
     assert ActivationSparsity()(model, None, None) == pytest.approx(done.activation_sparsity, abs=1e-12)
+
+
+def test_a_crossbar_sends_where_its_tables_do():
+    """Routes, cores and deliveries of a network with splitters, against the rows of its exported tables."""
+    task, network = network_of("truenorth", ["cores.neurons=12", "cores.axons=9"])
+    frames, x = neuro.export(network).frames, events(task)
+    found = resources_of(network)
+    assert found.routes == len(frames["routes"]) and network.plan.splitter_cores
+    assert found.cores == len(frames["neurons"][["chip", "core"]].drop_duplicates())
+    _, record = network(x, record=tuple(task.populations))
+    sent = sum(int(x[:, :, row.channel].sum()) for row in frames["inputs"].itertuples())
+    names = [*task.populations, *(p.name for p in neuro.export(network).manifest.populations[len(task.populations) :])]
+    homes = frames["neurons"].merge(frames["routes"], on=["chip", "core", "neuron"])
+    for row in homes.itertuples():
+        sent += int(record.spikes[names[row.population].split(".")[0]][:, :, row.index].sum())
+    assert operations_of(network, x)[4] == sent > 0

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuro.errors import DescriptionError, FeasibilityError
-from neuro.weights import CrossbarScheme
-from neuro.weights.crossbar import best_unit
+from neuro.weights import CrossbarScheme, crosspoints
+from neuro.weights.crosspoints import best_value
 
 CHECKED = settings(deadline=None, max_examples=60)
 HALVES = st.integers(-12, 12).map(lambda n: n / 2)
@@ -109,7 +109,7 @@ def summed_gain(unit, wanted):
 @given(data=st.data(), most=st.integers(1, 9))
 def test_the_best_weight_of_a_row_is_the_best_of_all(data, most):
     wanted = matrix(data.draw, HALVES, 3, data.draw(st.integers(1, 7))).double()
-    unit = best_unit(wanted, torch.zeros(3, dtype=torch.int64), most)
+    unit = best_value(wanted, torch.zeros(3, dtype=torch.int64), most)
     for u, row in zip(unit.tolist(), wanted, strict=True):
         assert abs(u) <= most
         assert summed_gain(u, row) == max(summed_gain(v, row) for v in range(-most, most + 1))
@@ -198,3 +198,20 @@ def test_latents_that_are_refused(latent):
 def test_hull_is_refused():
     with pytest.raises(FeasibilityError, match="latent free"):
         CrossbarScheme(torch.tensor([[1]]), 4).hull(torch.ones(1, 2))
+
+
+@settings(deadline=None, max_examples=80)
+@given(case=cases(rows=7, columns=12), seed=st.integers(0, 2**31), spread=st.sampled_from([0.0, 0.3, 1e-6]))
+def test_machine_code_and_tensors_give_the_same_bits(case, seed, spread):
+    scheme, latent, allowed = case
+    latent = latent + spread * torch.randn(latent.shape, generator=torch.Generator().manual_seed(seed))
+    wanted = scheme._read(latent, allowed)
+    scale = scheme.grid.square()
+    with pytest.MonkeyPatch.context() as patch:
+        found = {}
+        for way in (True, False):
+            patch.setattr(crosspoints, "is_compiled_for", lambda _, way=way: way)
+            code, total = crosspoints.nearest_code(wanted, scheme.values, scale, scheme.axons)
+            found[way] = code, total, crosspoints.fit(wanted, scheme.values, scale, scheme.axons, scheme.most)
+    assert torch.equal(found[True][0], found[False][0]) and found[True][1] == found[False][1]
+    assert torch.equal(found[True][2], found[False][2])
