@@ -82,21 +82,22 @@ def _note_resting(busy, refractory):
 
 
 @compiled
-def backward_tile(choices, slope, start, offset, weight, constants, u, v, a, busy, to_z, z_at, to_v, v_at, first, grad):
-    """Fill grad [T + D, C, N · 16] with dL/dc, D the longest delay; its last D steps are zeros and stay so.
+def backward_tile(
+    choices, slope, start, offset, weight, constants, u, v, a, busy, to_z, z_at, to_v, v_at, first, carried, grad
+):
+    """Fill grad [T + D, C, N · 16] with dL/dc, D the longest delay; its last D steps are those of later steps.
 
     start [N + 1], offset and weight: where the spikes of each neuron go, offset = (delay · C + current) · N + target.
     to_z [T, B, R]: the gradient of the spikes of some populations side by side, z_at [P, 3]: of each the first neuron, its
     place in R, and its size; to_v and v_at likewise, of their membranes; the tile's samples begin at `first`. slope: width
     and scale of the surrogate. v [1 + T, N · 16], from the state before the first step on, is read where the leak is
-    linear to zero.
+    linear to zero. carried [2 + C, N · 16]: the gradient of the state after these steps, and then of the state before.
     """
     steps, width = u.shape
     neurons, currents = width // LANES, grad.shape[1]
     flat = grad.reshape(-1)
-    of_z, of_v, of_a = np.empty(width, np.float32), np.zeros(width, np.float32), np.zeros(width, np.float32)
+    of_z, of_v, of_a = np.empty(width, np.float32), carried[V], carried[A]
     distance, psi = np.empty(width, np.float32), np.empty(width, np.float32)
-    of_i = np.zeros((currents, width), np.float32)
     for t in range(steps - 1, -1, -1):
         rests = busy[t] if choices[RESTS] else busy[0]
         _distance(distance, u[t], constants[THETA])
@@ -127,7 +128,7 @@ def backward_tile(choices, slope, start, offset, weight, constants, u, v, a, bus
         if choices[HAS_FLOOR]:
             _clip(of_v, u[t], constants[FLOOR])
         for c in range(currents):
-            _through_current(grad[t, c], of_i[c], constants[DECAY_SYN + c], of_v)
+            _through_current(grad[t, c], carried[SYN + c], constants[DECAY_SYN + c], of_v)
         if choices[ADAPTATION]:
             through = of_v if choices[ADAPTATION] == CURRENT else of_z
             _through_adaptation(of_a, constants[DECAY_A], constants[BETA], through)

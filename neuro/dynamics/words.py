@@ -179,13 +179,13 @@ def list_events(bits, low, high, begin, place):
 
 
 @compiled
-def word_gradients(grad, current, low, source, inputs, planes, route, lines, history, begin, place, out):
+def word_gradients(grad, length, current, low, source, inputs, planes, route, lines, history, begin, place, out):
     """Add to out[:, :, current] of a block's weights [n, M, C, D] dL/dW, a sum over the events of each column.
 
-    grad [tiles, T + D, C, N · 16] is dL/dc; the block is neurons low … low + n − 1 of them, n at most 64. Time goes by
-    in stretches whose gradients stay in the processor's cache.
+    grad [tiles, T + D, C, N · 16] is dL/dc, of which `length` steps count; the block is neurons low … low + n − 1 of them,
+    n at most 64. Time goes by in stretches whose gradients stay in the processor's cache.
     """
-    tiles, steps = len(grad), grad.shape[1]
+    tiles, steps = len(grad), length
     count, columns = out.shape[:2]
     lanes = tiles * LANES
     stretch = min(max(CACHE // (lanes * BLOCK), 1), steps)
@@ -213,18 +213,20 @@ def word_gradients(grad, current, low, source, inputs, planes, route, lines, his
 
 
 @compiled
-def entry_gradients(grad, current, first, low, high, source, inputs, planes, route, lines, history, begin, place, out):
-    """Fill out[low : high, :, current] with dL/dW of entries [n, E, C, D] that each listen to a source of their own.
+def entry_gradients(
+    grad, length, current, first, low, high, source, inputs, planes, route, lines, history, begin, place, out
+):
+    """Add to out[low : high, :, current] dL/dW of entries [n, E, C, D] that each listen to a source of their own.
 
     grad as above; first: number of the first of the n neurons; source [n, E]. Neurons go by sixteens, whose gradients
     are laid out in the order of events: step, tile, lane.
     """
     tiles, steps = len(grad), grad.shape[1]
     lanes = tiles * LANES
-    values = np.empty(LANES * steps * lanes, np.float32)
+    values = np.zeros(LANES * steps * lanes, np.float32)
     for some in range(low, high, LANES):
         count = min(LANES, high - some)
-        for t in range(steps):
+        for t in range(length):
             for tile in range(tiles):
                 here = grad[tile, t, current, (first + some) * LANES : (first + some + count) * LANES]
                 for k in range(count):
@@ -242,7 +244,7 @@ def entry_gradients(grad, current, first, low, high, source, inputs, planes, rou
                             start += np.searchsorted(place[start:end], -shift)
                         part = scattered_sum(values, k * steps * lanes + shift, place, start, end)
                         total += np.float32(1 << plane) * part
-                    out[some + k, e, current, line] = total
+                    out[some + k, e, current, line] += total
 
 
 @compiled

@@ -55,7 +55,7 @@ def measure(network: Network, task: Task, samples: Part, part: str = "validation
     with torch.inference_mode():
         for ids in np.array_split(np.arange(len(samples)), -(-len(samples) // BATCH)):
             x, labels = make_batch(task, samples, ids, NOISE_SEED)
-            outputs, record = network(x, record=tuple(task.populations))
+            outputs, record = network(x, record=tuple(task.populations), membranes=False)
             outputs = together(outputs)
             right, asked = judged(task.loss, outputs, labels)
             loss += float(task_loss(task.loss, outputs, labels)) * asked

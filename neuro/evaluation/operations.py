@@ -55,7 +55,7 @@ def count_operations(network: Network, task: Task, samples: Part) -> Operations:
 def operations_of(network: Network, x) -> np.ndarray:
     """Sums over one batch x [T, B, inputs]: acs, macs, dense, spikes, deliveries, words."""
     spec = network.plan.spec
-    _, record = network(x, record=tuple(spec.populations))
+    _, record = network(x, record=tuple(spec.populations), membranes=False)
     signals = {**(x if isinstance(x, dict) else {next(iter(spec.inputs)): x}), **record.spikes}
     acs = macs = dense = words = 0.0
     for p in spec.projections:

@@ -40,7 +40,14 @@ class ByWords:
         )
 
     def run(
-        self, signals: dict, weights: dict, sources: dict, state: NetworkState, heard: set[str], shown: tuple[str, ...]
+        self,
+        signals: dict,
+        weights: dict,
+        sources: dict,
+        state: NetworkState,
+        heard: set[str],
+        shown: tuple[str, ...],
+        cut: int | None = None,
     ):
         """Give spikes of the populations `heard` and membranes of those `shown`, [T, B, n], and the state after them."""
         z_names, v_names = [n for n in self.names if n in heard], [n for n in self.names if n in shown]
@@ -55,6 +62,7 @@ class ByWords:
             *(events, joined, history),
             [self.names.index(name) for name in z_names],
             [self.names.index(name) for name in v_names],
+            cut,
         )
         sizes = [sum(self.sizes[name] for name in group) for group in self.groups]
         parts = zip(*(tensor.split(sizes, -1) for tensor in last), strict=True)

@@ -69,3 +69,9 @@ def check_record(record: Iterable[str] | str, spec: NetworkSpec) -> tuple[str, .
         if name not in spec.populations:
             raise DataError(f"record names {name!r}, allowed: {', '.join(spec.populations)}")
     return names
+
+
+def check_truncation(steps: int | None) -> None:
+    """Refuse what is no number of steps."""
+    if steps is not None and (not isinstance(steps, int) or steps < 1):
+        raise DataError(f"truncate_steps is {steps!r}, allowed: a whole number of steps from 1 on, or None for all")

@@ -19,9 +19,9 @@ from neuro.nn.entries import draw_candidates, number_of_entries, redraw
 from neuro.nn.exact import exact_products
 from neuro.nn.groups import groups_of
 from neuro.nn.initial import first_bases, first_latent
-from neuro.nn.inputs import check_input, check_record
+from neuro.nn.inputs import check_input, check_record, check_truncation
 from neuro.nn.memory import NOT_ITS_CODE, SynapseMemory, codes_that_differ
-from neuro.nn.propagate import run_groups
+from neuro.nn.propagate import run_pieces
 from neuro.nn.readout import LinearReadout, SpikeReadout
 from neuro.nn.schemes import build_bases, build_scheme, sign_limits
 from neuro.nn.state import NetworkState, Record, check_state
@@ -68,14 +68,26 @@ class Network(nn.Module):
             self.bases.set(first_bases(plan, self.bases, self.latents, bases))
         self.project()
 
-    def forward(self, x, state: NetworkState | None = None, record: Iterable[str] = ()):
+    def forward(
+        self,
+        x,
+        state: NetworkState | None = None,
+        record: Iterable[str] = (),
+        *,
+        membranes: bool = True,
+        truncate_steps: int | None = None,
+    ):
         """Run T steps: x [T, B, inputs] or {input: [T, B, n]}, events as whole numbers.
 
         Gives (outputs, record): outputs [T, B, classes or neurons], a dict by name where there are several; record has
-        `state` (to go on from, without gradient) and, for populations named in `record`, `spikes` and `v` [T, B, n].
+        `state` (to go on from, without gradient) and, for populations named in `record`, `spikes` [T, B, n] and, if
+        `membranes`, `v`. truncate_steps: neurons carry no gradient from a piece of so many steps to the one before
+        (truncated backpropagation through time); spikes are the same.
         Raises DataError on input the chip does not take, FeasibilityError where a latent moved without projection.
         """
         names = check_record(record, self.plan.spec)
+        shown = names if membranes else ()
+        check_truncation(truncate_steps)
         signals = check_input(x, self.plan.spec, self.plan.chip)
         first = next(iter(signals.values()))
         silence = self._zero_state(first.shape[1], first.device)
@@ -85,13 +97,15 @@ class Network(nn.Module):
         read = {output.population for output in self.plan.spec.outputs.values()}
         with exact_products(first.device):
             if self._goes_by_words(signals, weights):
-                spikes, v, kept = self._words.run(signals, weights, sources, state, {*names, *read}, names)
+                spikes, v, kept = self._words.run(signals, weights, sources, state, {*names, *read}, shown, truncate_steps)
             else:
                 weights = {name: self.memories[name].spread(weight, sources[name]) for name, weight in weights.items()}
-                spikes, v, kept = run_groups(self.plan, self._groups, signals, weights, state, self._reach)
+                spikes, v, kept = run_pieces(
+                    self.plan, self._groups, signals, weights, state, self._reach, truncate_steps
+                )
             outputs, traces = self._read_out(spikes, state)
         kept = kept._replace(traces=traces)
-        return outputs, Record(kept, {name: spikes[name] for name in names}, {name: v[name] for name in names})
+        return outputs, Record(kept, {name: spikes[name] for name in names}, {name: v[name] for name in shown})
 
     def _goes_by_words(self, signals: dict, weights: dict) -> bool:
         """Whether the compiled loops serve: exact sums on the CPU, and no gradient asked for the input."""

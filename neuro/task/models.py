@@ -100,6 +100,9 @@ class Training(Part):
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     schedule: Literal["constant", "cosine"] = "cosine"
+    truncate_steps: Size | None = Field(
+        None, description="gradients go no further back than to the start of a piece of so many steps; absent = all"
+    )
     clip: Rate | None = Field(1.0, description="largest norm of the gradient; absent = not clipped")
     latent: Literal["free", "hull"] = "free"
     rounding: Literal["nearest", "stochastic", "feedback", "one-copy-nearest", "one-copy-stochastic"] = Field(

@@ -198,7 +198,12 @@ class _Trainer:
         set_learning_rate(self.optimizer, self.recipe, at.epoch * self.per_epoch + at.batch, steps)
         own, share = self.ranks.share(ids)
         x, labels = make_batch(self.task, part, own, self._noise_seed())
-        outputs, record = self.network(x, record=tuple(self.task.populations))
+        outputs, record = self.network(
+            x,
+            record=tuple(self.task.populations),
+            membranes=self.task.loss.voltage_weight > 0,
+            truncate_steps=self.recipe.truncate_steps,
+        )
         outputs = together(outputs)
         loss = task_loss(self.task.loss, outputs, labels)
         correct, asked = judged(self.task.loss, outputs.detach(), labels) if share else (0, 0)

@@ -1,0 +1,308 @@
+"""One sequence through a network of synapse words: what is laid out for the loops, and what they leave behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from neuro.dynamics import flat, words
+from neuro.dynamics import tile as t16
+from neuro.dynamics.model import State
+from neuro.dynamics.vector import LANES
+from neuro.jit import in_parallel
+
+TAPE = 2**28  # bytes that what is kept for the way back may take; beyond, running steps a second time is also quicker
+SHARE = 4  # of them, for the span that is run again: it stays nearer to the processor
+
+
+@dataclass(frozen=True, eq=False)
+class Tape:
+    """What steps leave behind for the way back, [tiles, T, N · 16]: u, and where needed v from before, a, who rested."""
+
+    u: np.ndarray
+    v: np.ndarray
+    a: np.ndarray
+    busy: np.ndarray
+
+    def part(self, first: int, last: int) -> Tape:
+        """What steps first … last − 1 leave behind."""
+        one = slice(0, 1)
+        kept = slice(first, last)
+        return Tape(
+            self.u[:, kept if self.u.shape[1] > 1 else one],
+            self.v[:, first : last + 1],
+            self.a[:, kept if self.a.shape[1] > 1 else one],
+            self.busy[:, kept if self.busy.shape[1] > 1 else one],
+        )
+
+
+class Run:
+    """One run and what it leaves behind for the way back: spikes as bits, and tapes.
+
+    Steps are cut into spans where gradients are not to cross (`cut`), or where the tapes of all steps would take more
+    than TAPE bytes: then only the state before each span is kept, and the way back runs its steps a second time.
+    """
+
+    def __init__(
+        self, network, weights: list[np.ndarray], sources: Iterable[np.ndarray], learns: bool, cut: int | None
+    ):
+        self.network, self.weights, self.sources, self.learns, self.cut = network, weights, sources, learns, cut
+        self.threads, self.taken = torch.get_num_threads(), []
+        self.longest = int(network.route.max(initial=0) + network.lines.max())
+        self.before = []
+
+    def begin(self, events: torch.Tensor, state: State, history: torch.Tensor) -> None:
+        """Lay out events, state and words for the tiles."""
+        network = self.network
+        self.steps, self.batch, self.past = *events.shape[:2], len(history)
+        self.tiles = -(-self.batch // LANES)
+        most = self.network.events_per_step
+        if most > 1:  # as many planes as these events need
+            most = max(int(words.survey(x.contiguous().numpy().reshape(-1))[1]) for x in (events, history) if x.numel())
+        self.planes = max(most.bit_length(), 1)
+        self.own = network.inputs * self.planes
+        self._pack(events.contiguous().numpy(), history.contiguous().numpy())
+        self._list_words()
+        self.choices = network.choices(bool((state.refractory > 0).any()), self.past)
+        self.spans, self.again = self._spans()
+        self.state = self._tiled(torch.stack([state.v, state.a, *state.i]))
+        self.refractory = self._tiled(state.refractory[None])[:, :, 0].copy()
+
+    def _spans(self) -> tuple[list[tuple[int, int]], bool]:
+        """Where the steps are cut, and whether the way back has to run them a second time."""
+        piece = self.cut or self.steps
+        a_step = 4 * self.tiles * LANES * self.network.neurons * (2 + len(self.network.constants.decay_syn))
+        again = self.learns and a_step * self.steps > TAPE
+        length = min(piece, max(TAPE // SHARE // a_step, 2 * self.longest, 1)) if again else piece
+        pieces = [(first, min(first + piece, self.steps)) for first in range(0, self.steps, piece)]
+        return [(k, min(k + length, last)) for first, last in pieces for k in range(first, last, length)], again
+
+    def _pack(self, events: np.ndarray, history: np.ndarray) -> None:
+        inputs, past = self.network.inputs, self.past
+        self.bits = self._take(self.tiles, past + self.steps, self.own + self.network.neurons, kind=np.uint16)
+        self.bits[:] = 0
+        simple, general = [], []
+        for tile in range(self.tiles):
+            first = tile * LANES
+            for plane in range(self.planes):
+                place = slice(plane * inputs, (plane + 1) * inputs)
+                if self.planes == 1 and first + LANES <= self.batch:
+                    simple.append((events, self.bits[tile, past:, place], first))
+                else:
+                    general.append((events, plane, self.bits[tile, past:, place], first))
+                general.append((history[..., :inputs], plane, self.bits[tile, :past, place], first))
+            general.append((history[..., inputs:], 0, self.bits[tile, :past, self.own :], first))
+        in_parallel(self.threads, words.pack_ones, simple)
+        in_parallel(self.threads, words.pack_events, [job for job in general if job[0].size])
+
+    def _take(self, *shape: int, kind=np.float32) -> np.ndarray:
+        """Give an array with any content, one that an earlier run has left where there is one."""
+        self.taken.append(self.network.buffers.take(shape, np.dtype(kind)))
+        return self.taken[-1]
+
+    def __del__(self) -> None:
+        for array in self.taken:
+            self.network.buffers.give(array)
+
+    def _list_words(self) -> None:
+        network, neurons, rows = self.network, self.network.neurons, self.bits.shape[2]
+        currents = len(network.constants.decay_syn)
+        count = np.zeros((currents, neurons), np.int64)
+        held = list(zip(network.first, self.weights, self.sources, strict=True))
+        for first, weight, source in held:
+            words.count_words(weight, source, network.inputs, self.planes, count[:, first : first + len(weight)])
+        self.start = np.concatenate([[0], count.cumsum()])
+        self.row, self.offset = np.empty((2, self.start[-1]), np.int32)
+        self.value = np.empty(self.start[-1], np.float32)
+        at = self.start[:-1].reshape(currents, neurons).copy()
+        for first, weight, source in held:
+            wiring = (source, network.inputs, self.planes, network.route, network.lines, rows)
+            place = at[:, first : first + len(weight)]
+            words.list_words(weight, *wiring, place, self.row, self.offset, self.value)
+
+    def _tiled(self, rows: torch.Tensor) -> np.ndarray:
+        """Turn [K, B, N] into [tiles, N, K, 16], zeros where a tile has no sample."""
+        padded = torch.nn.functional.pad(rows, (0, 0, 0, self.tiles * LANES - self.batch))
+        return padded.unflatten(1, (self.tiles, LANES)).permute(1, 3, 0, 2).contiguous().numpy()
+
+    def _untiled(self, tiled: np.ndarray) -> torch.Tensor:
+        """Turn [tiles, N, K, 16] back into [K, B, N]."""
+        rows = torch.from_numpy(tiled).permute(2, 0, 3, 1).flatten(1, 2)
+        return rows[:, : self.batch].contiguous()
+
+    def forward(self, v_of: Sequence[int]) -> list[torch.Tensor]:
+        """Run all tiles through all steps; gives the membranes [T, B, n] of populations v_of after each step."""
+        shown = [np.empty((self.steps, self.batch, len(self.weights[k])), np.float32) for k in v_of]
+        keeps = self.learns and not self.again
+        self.tape = self._tape(self.steps if keeps else max(self.lengths), keeps, bool(shown))
+        for first, last in self.spans:
+            if self.again:
+                self.before.append((self.state.copy(), self.refractory.copy()))
+            tape = self.tape.part(first, last) if keeps else self.tape.part(0, last - first)
+            self._run(tape, first, last, self.state, self.refractory)
+            for k, v in zip(v_of, shown, strict=True):
+                at = self.network.first[k]
+                jobs = [(tape.v[tile, 1:], at, v[first:last], tile * LANES) for tile in range(self.tiles)]
+                in_parallel(self.threads, words.unpack_values, jobs)
+        return [torch.from_numpy(v) for v in shown]
+
+    @property
+    def lengths(self) -> set[int]:
+        """How long spans are."""
+        return {last - first for first, last in self.spans}
+
+    def _tape(self, steps: int, keeps: bool, shows: bool) -> Tape:
+        """Give room for what steps leave behind for the way back, if it is to be kept, and for membranes to be shown."""
+        chosen, (tiles, width) = self.choices, (self.tiles, self.network.neurons * LANES)
+        kept = steps if keeps else 1
+        looks_back = keeps and chosen[flat.KIND_OF_LEAK] == flat.LINEAR_TO_ZERO
+        return Tape(
+            self._take(tiles, kept, width),
+            self._take(tiles, 1 + steps if shows or looks_back else 1, width),
+            self._take(tiles, kept if chosen[flat.ADAPTATION] == flat.THRESHOLD else 1, width),
+            self._take(tiles, kept if chosen[flat.RESTS] else 1, width, kind=np.uint8),
+        )
+
+    def _run(self, tape: Tape, first: int, last: int, state: np.ndarray, refractory: np.ndarray) -> None:
+        """Run steps first … last − 1 from a state, which moves on."""
+        network, bits = self.network, self._bits(first, last)
+        tape.v[:, 0] = state[:, :, flat.V].reshape(self.tiles, -1)
+        jobs = [
+            (
+                *(self.choices, self.own, bits[k], self.start, self.offset, self.value),
+                *(network.by_neuron, network.resting, state[k], refractory[k]),
+                *(tape.u[k], tape.v[k, 1:], tape.a[k], tape.busy[k]),
+            )
+            for k in range(self.tiles)
+        ]
+        in_parallel(self.threads, t16.forward_tile, jobs)
+
+    def _bits(self, first: int, last: int) -> np.ndarray:
+        """The events of steps first … last − 1, those of the history before them first."""
+        return self.bits[:, first : self.past + last]
+
+    def spikes(self, population: int) -> torch.Tensor:
+        """Give spikes [T, B, n] of a population as zeros and ones."""
+        low, size = self.network.first[population], len(self.weights[population])
+        z = np.empty((self.steps, self.batch, size), np.float32)
+        bits = self.bits[:, self.past :, self.own + low : self.own + low + size]
+        in_parallel(self.threads, words.unpack_spikes, [(bits[k], z, k * LANES) for k in range(self.tiles)])
+        return torch.from_numpy(z)
+
+    def last_state(self) -> State:
+        """Give the state after the last step."""
+        v, a, *i = self._untiled(self.state)
+        return State(v, torch.stack(i), a, self._untiled(self.refractory[:, :, None])[0])
+
+    def last_history(self, events: torch.Tensor, history: torch.Tensor) -> torch.Tensor:
+        """Give the last H steps of events and spikes, [H, B, I + N]."""
+        inputs, past, steps = self.network.inputs, self.past, self.steps
+        heard = events[steps - past :] if steps >= past else torch.cat([history[steps:, :, :inputs], events])
+        told = np.empty((past, self.batch, self.network.neurons), np.float32)
+        for k in range(self.tiles if past else 0):
+            words.unpack_spikes(self.bits[k, steps:, self.own :], told, k * LANES)
+        return torch.cat([heard, torch.from_numpy(told)], 2)
+
+    def side_by_side(self, populations: Sequence[int], grads: Sequence[torch.Tensor | None]):
+        """Join the gradients there are, [T, B, R], and say of each its first neuron, its place in R, and its size."""
+        given = [(self.network.first[k], g) for k, g in zip(populations, grads, strict=True) if g is not None]
+        sizes = [g.shape[2] for _, g in given]
+        at = [(first, sum(sizes[:i]), sizes[i]) for i, (first, _) in enumerate(given)]
+        joined = torch.cat([g for _, g in given], 2) if len(given) > 1 else given[0][1] if given else None
+        joined = torch.zeros(self.steps, self.batch, 0) if joined is None else joined.contiguous()
+        return joined.numpy(), np.array(at, np.int64).reshape(-1, 3)
+
+    def backward(self, to_z, to_v, needed: Sequence[bool]) -> list[torch.Tensor | None]:
+        """Give dL/dW of every population that needs it; to_z and to_v: what `side_by_side` gave of spikes and membranes."""
+        grads = [np.zeros(w.shape, np.float32) if need else None for w, need in zip(self.weights, needed, strict=True)]
+        network, width = self.network, self.network.neurons * LANES
+        currents, longest = len(network.constants.decay_syn), self.longest
+        listeners = self._listeners()
+        carried = np.zeros((self.tiles, 2 + currents, width), np.float32)
+        later = np.zeros((self.tiles, longest, currents, width), np.float32)
+        if self.again:
+            self.tape = self._tape(max(self.lengths), True, False)
+        room = {steps: self._take(self.tiles, steps + longest, currents, width) for steps in self.lengths}
+        for number, (first, last) in reversed(list(enumerate(self.spans))):
+            tape, grad = self._tape_of(number, first, last), room[last - first]
+            grad[:, last - first :] = later
+            self._run_back(tape, first, last, listeners, to_z, to_v, carried, grad)
+            self._add_weight_gradients(grad, first, last, grads)
+            if self.cut and first % self.cut == 0:
+                carried[:], later[:] = 0, 0
+            elif first:
+                later[:] = grad[:, :longest]
+        return [None if out is None else torch.from_numpy(out) for out in grads]
+
+    def _tape_of(self, number: int, first: int, last: int) -> Tape:
+        """Give the tape of a span, from its first run or from a second one."""
+        if not self.again:
+            return self.tape.part(first, last)
+        tape = self.tape.part(0, last - first)
+        self._run(tape, first, last, *(moving.copy() for moving in self.before[number]))
+        return tape
+
+    def _listeners(self) -> tuple[np.ndarray, ...]:
+        """List where the spikes of each neuron go."""
+        begin = np.zeros(self.network.neurons + 1, np.int64)
+        words.count_listeners(self.row, self.own, begin)
+        begin = begin.cumsum()
+        towards, worth = np.empty(begin[-1], np.int32), np.empty(begin[-1], np.float32)
+        words.list_listeners(
+            *(self.start, self.row, self.offset, self.value, self.bits.shape[2], self.own),
+            *(begin[:-1].copy(), towards, worth),
+        )
+        return begin, towards, worth
+
+    def _run_back(self, tape: Tape, first: int, last: int, listeners, to_z, to_v, carried, grad) -> None:
+        """Find dL/dc of every current, neuron, step and sample: grad [tiles, T + D, C, N · 16]."""
+        network = self.network
+        slope = np.array([network.pseudo.width, network.pseudo.scale], np.float32)
+        (of_z, z_at), (of_v, v_at) = to_z, to_v
+        jobs = [
+            (
+                *(self.choices, slope, *listeners, network.by_lane),
+                *(tape.u[k], tape.v[k], tape.a[k], tape.busy[k]),
+                *(of_z[first:last], z_at, of_v[first:last], v_at, k * LANES, carried[k], grad[k]),
+            )
+            for k in range(self.tiles)
+        ]
+        in_parallel(self.threads, t16.backward_tile, jobs)
+
+    def _add_weight_gradients(self, grad: np.ndarray, first: int, last: int, grads: list[np.ndarray | None]) -> None:
+        """Add dL/dW of every population, sums over the events that arrived in steps first … last − 1."""
+        network = self.network
+        wanted = [part for part in zip(network.first, grads, self.sources, strict=True) if part[1] is not None]
+        shared = [part for part in wanted if len(part[2]) == 1]
+        wiring = (network.inputs, self.planes, network.route, network.lines, self.past)
+        events = self._events(self._bits(first, last))
+        jobs = [
+            (grad, last - first, c, at + low, source[0], *wiring, *events, out[low : low + words.BLOCK])
+            for at, out, source in shared
+            for low in range(0, len(out), words.BLOCK)
+            for c in range(out.shape[2])
+        ]
+        in_parallel(self.threads, words.word_gradients, jobs)
+        jobs = [
+            (grad, last - first, c, at, low, min(low + words.BLOCK, len(out)), source, *wiring, *events, out)
+            for at, out, source in wanted
+            if len(source) > 1
+            for low in range(0, len(out), words.BLOCK)
+            for c in range(out.shape[2])
+        ]
+        in_parallel(self.threads, words.entry_gradients, jobs)
+
+    def _events(self, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """List when each source row spoke."""
+        rows, bits = bits.shape[2], np.ascontiguousarray(bits)
+        edges = np.linspace(0, rows, self.threads + 1).astype(np.int64)
+        parts = [(bits, low, high) for low, high in zip(edges, edges[1:], strict=False)]
+        begin = np.zeros(rows + 1, np.int64)
+        in_parallel(self.threads, words.count_events, [(*part, begin) for part in parts])
+        begin = begin.cumsum()
+        place = np.empty(begin[-1], np.int32)
+        in_parallel(self.threads, words.list_events, [(*part, begin, place) for part in parts])
+        return begin, place
