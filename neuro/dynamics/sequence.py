@@ -15,6 +15,7 @@ from neuro.dynamics.vector import LANES
 from neuro.jit import in_parallel
 
 TAPE = 2**28  # bytes that what is kept for the way back may take; beyond, running steps a second time is also quicker
+WORTH_A_PART = 2**12  # neurons: with fewer, threads would wait for one another longer than they work
 SHARE = 4  # of them, for the span that is run again: it stays nearer to the processor
 
 
@@ -170,15 +171,29 @@ class Run:
         """Run steps first … last − 1 from a state, which moves on."""
         network, bits = self.network, self._bits(first, last)
         tape.v[:, 0] = state[:, :, flat.V].reshape(self.tiles, -1)
-        jobs = [
-            (
-                *(self.choices, self.own, bits[k], self.start, self.offset, self.value),
-                *(network.by_neuron, network.resting, state[k], refractory[k]),
-                *(tape.u[k], tape.v[k, 1:], tape.a[k], tape.busy[k]),
-            )
-            for k in range(self.tiles)
-        ]
-        in_parallel(self.threads, t16.forward_tile, jobs)
+        for where in self._turns(last - first):
+            jobs = [
+                (
+                    *(place, self.choices, self.own, bits[k], self.start, self.offset, self.value),
+                    *(network.by_neuron, network.resting, state[k], refractory[k]),
+                    *(tape.u[k], tape.v[k, 1:], tape.a[k], tape.busy[k]),
+                )
+                for k in range(self.tiles)
+                for place in where
+            ]
+            in_parallel(self.threads, t16.forward_tile, jobs)
+
+    def _turns(self, steps: int) -> list[np.ndarray]:
+        """Say which steps and neurons each loop takes, [loops, 4] for every turn: from and to.
+
+        With as many tiles as threads a turn is all steps. Fewer tiles of many neurons are cut by neurons; then the loops
+        have to wait for one another's spikes after every step.
+        """
+        neurons = self.network.neurons
+        parts = -(-self.threads // self.tiles) if neurons >= WORTH_A_PART else 1
+        edges = np.linspace(0, neurons, parts + 1).astype(np.int64)
+        times = [(0, steps)] if parts == 1 else [(t, t + 1) for t in range(steps)]
+        return [np.array([(*time, low, high) for low, high in zip(edges, edges[1:], strict=False)]) for time in times]
 
     def _bits(self, first: int, last: int) -> np.ndarray:
         """The events of steps first … last − 1, those of the history before them first."""
@@ -262,15 +277,17 @@ class Run:
         network = self.network
         slope = np.array([network.pseudo.width, network.pseudo.scale], np.float32)
         (of_z, z_at), (of_v, v_at) = to_z, to_v
-        jobs = [
-            (
-                *(self.choices, slope, *listeners, network.by_lane),
-                *(tape.u[k], tape.v[k], tape.a[k], tape.busy[k]),
-                *(of_z[first:last], z_at, of_v[first:last], v_at, k * LANES, carried[k], grad[k]),
-            )
-            for k in range(self.tiles)
-        ]
-        in_parallel(self.threads, t16.backward_tile, jobs)
+        for where in reversed(self._turns(last - first)):
+            jobs = [
+                (
+                    *(place, self.choices, slope, *listeners, network.by_lane),
+                    *(tape.u[k], tape.v[k], tape.a[k], tape.busy[k]),
+                    *(of_z[first:last], z_at, of_v[first:last], v_at, k * LANES, carried[k], grad[k]),
+                )
+                for k in range(self.tiles)
+                for place in where
+            ]
+            in_parallel(self.threads, t16.backward_tile, jobs)
 
     def _add_weight_gradients(self, grad: np.ndarray, first: int, last: int, grads: list[np.ndarray | None]) -> None:
         """Add dL/dW of every population, sums over the events that arrived in steps first … last − 1."""

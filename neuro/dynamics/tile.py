@@ -36,106 +36,125 @@ from neuro.dynamics.lanes import masked_sum, transposed, weighted_sum
 from neuro.dynamics.vector import LANES
 from neuro.jit import compiled
 
+AT_ONCE = 256  # neurons that the way back takes together, so that what is known of them stays in the first cache
 DETACHED, SHAPE, HISTORY = range(RESTS + 1, RESTS + 4)  # rows of choices, after those of a step
 FAST_SIGMOID, TRIANGLE, ARCTAN, SIGMOID, BOXCAR = range(5)
 
 
 @compiled
-def forward_tile(choices, own, bits, start, offset, weight, constants, resting, state, refractory, u, v, a, busy):
-    """Step through bits [H + T, S], filling in those of the own neurons, T = what is left after the history.
+def forward_tile(
+    where, choices, own, bits, start, offset, weight, constants, resting, state, refractory, u, v, a, busy
+):
+    """Step through bits [H + T, S], filling in those of the own neurons; where: steps and neurons from, to.
 
     start [C · N + 1], offset and weight: the words of each neuron and current, offset = delay · S − source row.
     state [N, 2 + C, 16] and refractory [N, 16] are advanced by constants [N, 7 + C, 16] and resting [N, 16]. u, a and busy
     are [T, N · 16], or [1, N · 16] where they need not be kept; v [T, N · 16], or of length 0.
     """
+    begun, ended, low, high = where
     neurons, currents = len(state), state.shape[1] - SYN
     rows = bits.shape[1]
     words, sums = bits.reshape(-1), np.empty(currents * LANES, np.float32)
-    for t in range(len(bits) - choices[HISTORY]):
+    for t in range(begun, ended):
         now = t + choices[HISTORY]
         if choices[ADAPTATION] == THRESHOLD:
-            _copy_row(a[t if len(a) > 1 else 0], state, A)
+            _copy_row(a[t if len(a) > 1 else 0], state, A, low, high)
         if choices[RESTS]:
-            _note_resting(busy[t if len(busy) > 1 else 0], refractory)
+            _note_resting(busy[t if len(busy) > 1 else 0], refractory, low, high)
         here = u[t if len(u) > 1 else 0]
-        for n in range(neurons):
+        for n in range(low, high):
             for c in range(currents):
                 k = c * neurons + n
                 masked_sum(sums, c * LANES, words, now * rows, offset, weight, start[k], start[k + 1])
             bits[now, own + n] = advance(choices, constants, resting, n, state, refractory, n, sums, 0, here, n * LANES)
         if len(v):
-            _copy_row(v[t], state, V)
+            _copy_row(v[t], state, V, low, high)
 
 
 @compiled
-def _copy_row(out, state, row):
-    for n in range(len(state)):
+def _copy_row(out, state, row, low, high):
+    for n in range(low, high):
         for k in range(LANES):
             out[n * LANES + k] = state[n, row, k]
 
 
 @compiled
-def _note_resting(busy, refractory):
+def _note_resting(busy, refractory, low, high):
     left = refractory.reshape(-1)
-    for k in range(len(busy)):
+    for k in range(low * LANES, high * LANES):
         busy[k] = left[k] != 0
 
 
 @compiled
 def backward_tile(
-    choices, slope, start, offset, weight, constants, u, v, a, busy, to_z, z_at, to_v, v_at, first, carried, grad
+    where, choices, slope, start, offset, weight, constants, u, v, a, busy, to_z, z_at, to_v, v_at, first, carried, grad
 ):
     """Fill grad [T + D, C, N · 16] with dL/dc, D the longest delay; its last D steps are those of later steps.
 
-    start [N + 1], offset and weight: where the spikes of each neuron go, offset = (delay · C + current) · N + target.
-    to_z [T, B, R]: the gradient of the spikes of some populations side by side, z_at [P, 3]: of each the first neuron, its
-    place in R, and its size; to_v and v_at likewise, of their membranes; the tile's samples begin at `first`. slope: width
-    and scale of the surrogate. v [1 + T, N · 16], from the state before the first step on, is read where the leak is
-    linear to zero. carried [2 + C, N · 16]: the gradient of the state after these steps, and then of the state before.
+    where: steps and neurons from, to. start [N + 1], offset and weight: where the spikes of each neuron go, offset =
+    (delay · C + current) · N + target. to_z [T, B, R]: the gradient of the spikes of some populations side by side, z_at
+    [P, 3]: of each the first neuron, its place in R, and its size; to_v and v_at likewise, of their membranes; the tile's
+    samples begin at `first`. slope: width and scale of the surrogate. v [1 + T, N · 16], from the state before the first
+    step on, is read where the leak is linear to zero. carried [2 + C, N · 16]: the gradient of the state after these
+    steps, and then of the state before.
     """
-    steps, width = u.shape
-    neurons, currents = width // LANES, grad.shape[1]
-    flat = grad.reshape(-1)
-    of_z, of_v, of_a = np.empty(width, np.float32), carried[V], carried[A]
-    distance, psi = np.empty(width, np.float32), np.empty(width, np.float32)
-    for t in range(steps - 1, -1, -1):
-        rests = busy[t] if choices[RESTS] else busy[0]
-        _distance(distance, u[t], constants[THETA])
-        if choices[ADAPTATION] == THRESHOLD:
-            _distance_above(distance, u[t], constants[THETA], constants[BETA], a[t])
-        _pseudo_derivative(psi, distance, choices[SHAPE], slope[0], slope[1])
-        _scale_slope(psi, constants[THETA])
-        of_z[:] = 0
-        _gather(of_z, to_z, z_at, t, first)
-        _gather(of_v, to_v, v_at, t, first)
-        for n in range(neurons):
-            weighted_sum(of_z, n * LANES, flat, t * currents * neurons, offset, weight, start[n], start[n + 1])
-        if choices[ADAPTATION]:
-            _add(of_z, of_a)
-        if not choices[DETACHED]:
-            if choices[TO_VALUE]:
-                _through_value(of_z, of_v, constants[V_RESET], u[t], rests, choices[RESTS] and choices[HOLDS])
-            else:
-                _through_jump(of_z, of_v, constants[THETA], rests, choices[RESTS] and choices[HOLDS])
-        if choices[RESTS]:
-            _silence(psi, rests)
-            if choices[HOLDS]:
+    begun, ended, least, most = where
+    currents, neurons = grad.shape[1], grad.shape[2] // LANES
+    flat, rests_at_all, holds = grad.reshape(-1), choices[RESTS] != 0, choices[RESTS] != 0 and choices[HOLDS] != 0
+    room = AT_ONCE * LANES
+    z, spread, slopes = np.empty(room, np.float32), np.empty(room, np.float32), np.empty(room, np.float32)
+    for t in range(ended - 1, begun - 1, -1):
+        for n in range(least, most, AT_ONCE):
+            last = min(n + AT_ONCE, most)
+            low, high = n * LANES, last * LANES
+            of_z, distance, psi = z[: high - low], spread[: high - low], slopes[: high - low]
+            of_v, of_a, theta, now = (
+                carried[V, low:high],
+                carried[A, low:high],
+                constants[THETA, low:high],
+                u[t, low:high],
+            )
+            beta, value = constants[BETA, low:high], constants[V_RESET, low:high]
+            rests = busy[t if rests_at_all else 0, low:high]
+            _distance(distance, now, theta)
+            if choices[ADAPTATION] == THRESHOLD:
+                _distance_above(distance, now, theta, beta, a[t, low:high])
+            _pseudo_derivative(psi, distance, choices[SHAPE], slope[0], slope[1])
+            _scale_slope(psi, theta)
+            of_z[:] = 0
+            _gather(of_z, n, last, to_z, z_at, t, first)
+            _gather(of_v, n, last, to_v, v_at, t, first)
+            for k in range(n, last):
+                weighted_sum(
+                    of_z, (k - n) * LANES, flat, t * currents * neurons, offset, weight, start[k], start[k + 1]
+                )
+            if choices[ADAPTATION]:
+                _add(of_z, of_a)
+            if not choices[DETACHED]:
+                if choices[TO_VALUE]:
+                    _through_value(of_z, of_v, value, now, rests, holds)
+                else:
+                    _through_jump(of_z, of_v, theta, rests, holds)
+            if rests_at_all:
+                _silence(psi, rests)
+            if holds:
                 _silence(of_v, rests)
-        if choices[TO_VALUE]:
-            _forget(of_v, distance, rests, choices[RESTS])
-        _multiply(of_z, psi)  # what comes through the spike
-        _add(of_v, of_z)  # with what comes through the membrane: the gradient of u
-        if choices[HAS_FLOOR]:
-            _clip(of_v, u[t], constants[FLOOR])
-        for c in range(currents):
-            _through_current(grad[t, c], carried[SYN + c], constants[DECAY_SYN + c], of_v)
-        if choices[ADAPTATION]:
-            through = of_v if choices[ADAPTATION] == CURRENT else of_z
-            _through_adaptation(of_a, constants[DECAY_A], constants[BETA], through)
-        if choices[KIND_OF_LEAK] == EXPONENTIAL:
-            _multiply(of_v, constants[LEAK])
-        elif choices[KIND_OF_LEAK] == LINEAR_TO_ZERO:
-            _stop_near_zero(of_v, v[t], constants[LEAK])
+            if choices[TO_VALUE]:
+                _forget(of_v, distance, rests, rests_at_all)
+            _multiply(of_z, psi)  # what comes through the spike
+            _add(of_v, of_z)  # with what comes through the membrane: the gradient of u
+            if choices[HAS_FLOOR]:
+                _clip(of_v, now, constants[FLOOR, low:high])
+            for c in range(currents):
+                decay = constants[DECAY_SYN + c, low:high]
+                _through_current(grad[t, c, low:high], carried[SYN + c, low:high], decay, of_v)
+            if choices[ADAPTATION]:
+                through = of_v if choices[ADAPTATION] == CURRENT else of_z
+                _through_adaptation(of_a, constants[DECAY_A, low:high], beta, through)
+            if choices[KIND_OF_LEAK] == EXPONENTIAL:
+                _multiply(of_v, constants[LEAK, low:high])
+            elif choices[KIND_OF_LEAK] == LINEAR_TO_ZERO:
+                _stop_near_zero(of_v, v[t, low:high], constants[LEAK, low:high])
 
 
 @compiled
@@ -182,23 +201,24 @@ def _scale_slope(psi, theta):
 
 
 @compiled
-def _gather(out, values, places, t, first):
-    """Add values [T, B, R] of some populations to a tile, whose samples begin at `first`; places as above."""
+def _gather(out, least, most, values, places, t, first):
+    """Add values [T, B, R] of neurons least … most − 1 to a tile, whose samples begin at `first`; places as above."""
     _, batch, width = values.shape
     lanes, flat = min(LANES, batch - first), values.reshape(-1)
     block = np.empty(LANES * LANES, np.float32)
     for p in range(len(places)):
         low, begin, neurons = places[p]
-        whole = neurons // LANES * LANES if lanes == LANES else 0
-        for k in range(0, whole, LANES):
-            transposed(block, 0, LANES, flat, (t * batch + first) * width + begin + k, width)
-            at = (low + k) * LANES
+        begun, ended = max(low, least), min(low + neurons, most)
+        whole = begun + max(ended - begun, 0) // LANES * LANES if lanes == LANES else begun
+        for k in range(begun, whole, LANES):
+            transposed(block, 0, LANES, flat, (t * batch + first) * width + begin + k - low, width)
+            at = (k - least) * LANES
             for j in range(LANES * LANES):
                 out[at + j] += block[j]
         for lane in range(lanes):
             row = values[t, first + lane]
-            for k in range(whole, neurons):
-                out[(low + k) * LANES + lane] += row[begin + k]
+            for k in range(whole, ended):
+                out[(k - least) * LANES + lane] += row[begin + k - low]
 
 
 @compiled

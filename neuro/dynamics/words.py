@@ -10,6 +10,7 @@ from neuro.jit import compiled, estimated
 
 BLOCK = LANES * ROW  # neurons whose gradients are summed together
 CACHE = 2**17  # numbers of float32 in half a megabyte
+ONE = np.float32(1).view(np.int32)
 STRETCH = 2**12  # and in what the smallest cache holds
 
 
@@ -104,7 +105,13 @@ def pack_ones(events, bits, first):
 
 @compiled
 def survey(values):
-    """Give the least and the largest of float32 values, NaN if one is, and whether all are whole numbers."""
+    """Give the least and the largest of float32 values, NaN if one is, and whether all are whole numbers.
+
+    The least is said to be 0 where all are 0 or 1, which a look at their bits tells at once.
+    """
+    silent, plain = _zeros_and_ones(values.view(np.int32))
+    if plain and len(values):
+        return np.float32(0), np.float32(0) if silent else np.float32(1), True
     low, high, wrong = np.float32(np.inf), np.float32(-np.inf), False
     for start in range(0, len(values), STRETCH):
         part = values[start : start + STRETCH]
@@ -117,6 +124,16 @@ def survey(values):
             if np.isnan(values[k]):
                 return np.float32(np.nan), np.float32(np.nan), False
     return low, high, not wrong
+
+
+@compiled
+def _zeros_and_ones(bits):
+    """Whether float32 values, seen as bits, are all 0, and whether all are 0 or 1."""
+    seen, wrong = np.int32(0), np.int32(0)
+    for k in range(len(bits)):
+        seen |= bits[k]
+        wrong |= np.int32(bits[k] != 0) & np.int32(bits[k] != ONE)
+    return seen == 0, wrong == 0
 
 
 @estimated

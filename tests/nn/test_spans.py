@@ -135,3 +135,16 @@ def test_what_is_no_number_of_steps_is_refused(make, events, steps):
     network = make("generic")
     with pytest.raises(DataError, match="truncate_steps is .* allowed: a whole number of steps"):
         network(events(network), truncate_steps=steps)
+
+
+@pytest.mark.parametrize("batch", [3, 40])
+def test_tiles_cut_by_neurons_give_the_same(monkeypatch, make, events, batch):
+    """Fewer tiles than threads: each loop takes some neurons, step by step."""
+    network = make("generic", populations={"hidden": {"size": 150}, "out": {"size": 11}})
+    x = events(network, steps=12, batch=batch)
+    whole = outcome(network, x)
+    monkeypatch.setattr(sequence, "WORTH_A_PART", 1)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 5)
+    cut = outcome(network, x)
+    assert all(torch.equal(a, b) for a, b in zip(whole[0], cut[0], strict=True))
+    assert all(torch.equal(a, cut[2][name]) for name, a in whole[2].items())
