@@ -97,7 +97,9 @@ class Network(nn.Module):
         read = {output.population for output in self.plan.spec.outputs.values()}
         with exact_products(first.device):
             if self._goes_by_words(signals, weights):
-                spikes, v, kept = self._words.run(signals, weights, sources, state, {*names, *read}, shown, truncate_steps)
+                spikes, v, kept = self._words.run(
+                    signals, weights, sources, state, {*names, *read}, shown, truncate_steps
+                )
             else:
                 weights = {name: self.memories[name].spread(weight, sources[name]) for name, weight in weights.items()}
                 spikes, v, kept = run_pieces(
