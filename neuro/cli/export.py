@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,7 @@ def command(
     """Export a run's best network, or a configuration written before, in any format its chip is programmed with."""
     from neuro.errors import DescriptionError
     from neuro.tables import check
+    from neuro.tables.constants import realised_constants
 
     tables = _tables_of(run)
     if kind == "tables":
@@ -34,8 +36,26 @@ def command(
     findings = [str(f) for f in check(tables)]
     rows = {name: len(frame) for name, frame in tables.frames.items() if len(frame)}
     lines = [f"{out}: {', '.join(f'{name} {n:,}' for name, n in rows.items())} rows; {len(findings)} limits exceeded"]
-    lines += [*findings, f"next: neuro check {out}   neuro verify {run} --tables {out}"]
-    show({"folder": str(out), "format": kind, "rows": rows, "findings": findings}, as_json, lines)
+    constants = realised_constants(tables)
+    lines += [*findings, *_as_lines(constants), f"next: neuro check {out}   neuro verify {run} --tables {out}"]
+    told = [{**asdict(c), "error": c.error} for c in constants]
+    show({"folder": str(out), "format": kind, "rows": rows, "findings": findings, "constants": told}, as_json, lines)
+
+
+def _as_lines(constants: list) -> list[str]:
+    """One line for each constant that some bias sets, cores of one value together."""
+    cores: dict[tuple, int] = {}
+    for c in constants:
+        key = (c.bias, c.constant, c.wanted, c.realised)
+        cores[key] = cores.get(key, 0) + 1
+    return [
+        f"{bias} ({constant}): wanted {wanted:.4g}, realised {realised:.4g}{_relative(wanted, realised)}, {n} cores"
+        for (bias, constant, wanted, realised), n in cores.items()
+    ]
+
+
+def _relative(wanted: float, realised: float) -> str:
+    return f" ({realised / wanted - 1:+.2%})" if wanted and wanted < float("inf") else ""
 
 
 def _tables_of(source: Path):

@@ -1,10 +1,11 @@
 """What a chip is, and how descriptions of chips and tasks are read, changed, checked and shown."""
 
 from neuro.descriptor.allowed import nearest
+from neuro.descriptor.circuits import nearest_code, reachable_values, realised_value, wanted_current
 from neuro.descriptor.description import describe, schema
 from neuro.descriptor.document import Document, apply_overrides, override, read_document, validate
 from neuro.descriptor.load import chip_from_json, chip_names, chip_to_json, load_chip
-from neuro.descriptor.models import Assumption, Base, BiasDac, Chip, Current, SynapseType, Weights
+from neuro.descriptor.models import Assumption, Base, BiasDac, BiasSetting, Chip, Current, SynapseType, Weights
 from neuro.descriptor.paths import differing
 from neuro.descriptor.provenance import number_paths, orphans, source_of, unsourced
 from neuro.descriptor.shipped import find_shipped, shipped_names
@@ -13,6 +14,7 @@ __all__ = [
     "Assumption",
     "Base",
     "BiasDac",
+    "BiasSetting",
     "Chip",
     "Current",
     "Document",
@@ -27,13 +29,17 @@ __all__ = [
     "find_shipped",
     "load_chip",
     "nearest",
+    "nearest_code",
     "number_paths",
     "orphans",
     "override",
     "read_document",
+    "reachable_values",
+    "realised_value",
     "schema",
     "shipped_names",
     "source_of",
     "unsourced",
     "validate",
+    "wanted_current",
 ]

@@ -135,6 +135,27 @@ def a_crossbar_agrees(chip: Chip) -> None:
         raise Disagreement(("cores", "axons"), text)
 
 
+def biases_agree(chip: Chip) -> None:
+    """Every bias of `circuits` has what its equation needs, and a code of the bias generator."""
+    if chip.circuits is None:
+        return
+    if chip.bias_dac is None:
+        raise Disagreement(("bias_dac",), "is missing; circuits needs the codes of biases")
+    unique(("circuits", "biases"), "bias", [b.name for b in chip.circuits.biases])
+    for i, bias in enumerate(chip.circuits.biases):
+        path = ("circuits", "biases", i)
+        needed = {"threshold": "unit_a", None: "code"}.get(bias.constant, "capacitance_f")
+        if getattr(bias, needed) is None:
+            raise Disagreement((*path, needed), f"is missing; constant {bias.constant or 'none'} needs it")
+        if (bias.constant == "tau_syn") != (bias.type is not None):
+            raise Disagreement((*path, "type"), "is missing or out of place; constant tau_syn alone needs it")
+        if bias.type is not None:
+            known((*path, "type"), [bias.type], [t.name for t in chip.types])
+        codes = {(coarse, fine) for coarse, fine, _ in getattr(chip.bias_dac, bias.name[-1])}
+        if bias.code is not None and bias.code not in codes:
+            raise Disagreement((*path, "code"), f"have {bias.code}, allowed: a code of bias_dac.{bias.name[-1]}")
+
+
 def unique(path: KeyPath, what: str, names: Iterable[Hashable]) -> None:
     seen: set[Hashable] = set()
     for name in names:

@@ -188,6 +188,32 @@ class Energy(Part):
     static_w: Joule | None = Field(None, description="watts the chips in use draw without any event")
 
 
+class BiasSetting(Part):
+    """How one bias of every core is set: from a constant of its neurons by an equation, else to a code.
+
+    `type`: the synapse type whose time constant it is. `second`: of the neurons that take the second value of a core.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*_[NP]$")]
+    constant: Literal["tau_mem", "tau_syn", "refractory", "adaptation", "threshold"] | None = None
+    type: Name | None = None
+    second: bool = False
+    capacitance_f: float | None = Field(None, ge=1e-18, le=1)
+    unit_a: Annotated[float, Field(ge=1e-15, le=1)] | None = Field(None, description="current of a threshold of 1")
+    ratio: float = Field(1.0, ge=1e-6, le=1e6, description="a gain: so many times the current of the time constant")
+    scale: float = Field(1.0, ge=1e-6, le=1e6, description="device current of a bias current of 1")
+    code: tuple[Index, Index] | None = Field(None, description="coarse and fine where no neuron has the constant")
+
+
+class Circuits(Part):
+    """The figures of a chip's analog circuits that turn times into currents, and how each bias is set."""
+
+    thermal_voltage_v: float = Field(ge=1e-3, le=1)
+    kappa: float = Field(ge=1e-3, le=1)
+    switch_v: float = Field(ge=1e-3, le=10, description="what a refractory period charges its capacitor to")
+    biases: tuple[BiasSetting, ...] = Field(min_length=1)
+
+
 class Assumption(Part):
     """A figure nobody published, with the reasoning that led to it."""
 
@@ -211,6 +237,7 @@ class Chip(Part):
     inputs: Inputs = Inputs()
     delays: Delays = Delays()
     bias_dac: BiasDac | None = None
+    circuits: Circuits | None = Field(None, description="absent = constants are not set by biases")
     energy: Energy | None = Field(None, description="absent = unknown")
     formats: dict[Name, Name] = Field(
         default_factory=dict, description="vendors' formats its configuration is written in, each with its layout there"
@@ -224,6 +251,7 @@ class Chip(Part):
         agreement.types_agree(self)
         agreement.weights_agree(self)
         agreement.addresses_agree(self)
+        agreement.biases_agree(self)
         agreement.a_crossbar_agrees(self)
         return self
 

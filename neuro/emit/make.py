@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from neuro.emit.biases import with_constants
 from neuro.emit.crossbar import SPLITTER_EXPONENT, crossbar_frames, relays_of, splitter_set
 from neuro.errors import FeasibilityError, NeuroError
 from neuro.nn import Network
@@ -36,7 +37,7 @@ def export(source) -> Tables:
         "biases": _biases(network),
         "latches": pd.DataFrame(plan.latches, columns=["chip", "core", "neuron", "name"]),
     }
-    return make_tables(_manifest(network, sets), frames)
+    return with_constants(make_tables(_manifest(network, sets), frames))
 
 
 def _memory_frames(network: Network) -> dict[str, pd.DataFrame]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from neuro.descriptor import Chip, SynapseType
 from neuro.errors import DescriptionError, FitError
+from neuro.placement.circuits import refuse_unreachable
 from neuro.placement.cores import assign_cores, assign_neurons, latches
 from neuro.placement.fanout import lay_out_crossbars
 from neuro.placement.parameters import currents_in_use, parameter_set
@@ -20,6 +21,8 @@ def place(spec: NetworkSpec, chip: Chip, seed: int = 0) -> Plan:
     """
     _check_delays(spec, chip)
     currents = currents_in_use(spec, chip)
+    for name, population in spec.populations.items():
+        refuse_unreachable(name, population, chip)
     parameters = {name: parameter_set(name, spec, chip, currents) for name in spec.populations}
     fanouts, routes, inputs = {}, (), ()
     if chip.weights.axon_types is None:

@@ -22,9 +22,13 @@ def _codes(joined: Joined) -> list[Finding]:
         return found("bias", biases, where, "coarse {coarse} fine {fine}", "none: the chip has no bias generator")
     own = {base.bias for base in chip.weights.bases}
     both = (*chip.bias_dac.N, *chip.bias_dac.P)
-    table = getattr(chip.bias_dac, chip.weights.dac) if chip.weights.dac else both
-    ours = biases["name"].isin(own)
-    return [*_unknown(biases[ours], table, where), *_unknown(biases[~ours], both, where)]
+    kinds = [(chip.weights.dac if name in own else name[-1:]) or "" for name in biases["name"]]
+    tables = {"N": chip.bias_dac.N, "P": chip.bias_dac.P}
+    return [
+        finding
+        for kind, rows in biases.groupby(kinds, sort=False)
+        for finding in _unknown(rows, tables.get(kind, both), where)
+    ]
 
 
 def _unknown(biases: pd.DataFrame, table: tuple, where: str) -> list[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from neuro.tables.check_axons import axon_findings
+from neuro.tables.check_circuits import circuit_findings
 from neuro.tables.check_dac import dac_findings
 from neuro.tables.check_manifest import manifest_findings
 from neuro.tables.check_neurons import neuron_findings
@@ -23,6 +24,7 @@ LIMITS = (
     axon_findings,
     weight_findings,
     dac_findings,
+    circuit_findings,
     route_findings,
     tag_findings,
     readout_findings,

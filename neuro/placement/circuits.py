@@ -1,0 +1,43 @@
+"""Times a chip's bias generator can give: a constant out of its reach is refused before anything is trained."""
+
+from __future__ import annotations
+
+from neuro.descriptor import Chip, reachable_values
+from neuro.errors import DescriptionError
+from neuro.task import Population
+
+
+def refuse_unreachable(name: str, population: Population, chip: Chip) -> None:
+    """Raise DescriptionError for a time in seconds that no bias of the chip gives, with what is reachable.
+
+    Decays given per step are taken as they are: they say what the network computes, and get the nearest code.
+    """
+    for setting in chip.circuits.biases if chip.circuits else ():
+        low, high = reachable_values(setting, chip) if setting.constant else (0.0, 0.0)
+        for key, value in _given(setting, population, chip):
+            if not low <= value <= high:
+                raise DescriptionError(
+                    f"populations.{name}.{key} is {value:g}, allowed on {chip.label}: {low:.3g} to {high:.3g}, what bias "
+                    f"{setting.name} can give"
+                )
+
+
+def _given(setting, population: Population, chip: Chip) -> list[tuple[str, float]]:
+    """The values of one bias's constant that a task gives, by key; a refractory period of 0 is as short as can be."""
+    if setting.constant == "tau_mem" and population.tau_mem_s is not None:
+        return [("tau_mem_s", population.tau_mem_s)]
+    if setting.constant == "refractory" and population.refractory_s:
+        return [("refractory_s", population.refractory_s)]
+    if setting.constant == "threshold":
+        return [("threshold", population.threshold)]
+    if setting.constant == "adaptation" and population.adaptation and population.adaptation.tau_s is not None:
+        return [("adaptation.tau_s", population.adaptation.tau_s)]
+    if setting.constant == "tau_syn" and population.tau_syn_s is not None:
+        given = population.tau_syn_s
+        by_current = given if isinstance(given, dict) else {chip.currents[0].name: given}
+        return [
+            ("tau_syn_s", by_current[current.name])
+            for current in chip.currents
+            if setting.type in current.types and current.name in by_current
+        ]
+    return []
