@@ -19,6 +19,7 @@ def command(
     kind: Annotated[str, typer.Option("--format", help="tables, or a format of the chip's vendor.")] = "tables",
     parquet: Annotated[bool, typer.Option("--parquet", help="Tables as Parquet in place of CSV.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an export wrote there.")] = False,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Picture of cores, slots and traffic to draw.")] = None,
     as_json: Json = False,
 ) -> None:
     """Export a run's best network, or a configuration written before, in any format its chip is programmed with."""
@@ -33,6 +34,10 @@ def command(
         raise DescriptionError(f"--parquet: allowed with --format tables, not {kind}")
     else:
         _write(tables, kind, out, overwrite)
+    if plot is not None:
+        from neuro.reports import plot_configuration
+
+        plot_configuration(tables, plot)
     findings = [str(f) for f in check(tables)]
     rows = {name: len(frame) for name, frame in tables.frames.items() if len(frame)}
     lines = [f"{out}: {', '.join(f'{name} {n:,}' for name, n in rows.items())} rows; {len(findings)} limits exceeded"]

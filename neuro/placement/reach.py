@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from neuro.descriptor import Chip
 from neuro.errors import FitError
 from neuro.placement.plan import Route
@@ -77,8 +79,9 @@ def share_routes(
     groups: dict[int, list[_Sender]] = {}
     for sender in senders:
         groups.setdefault(sender.neuron % tags.own if tags.own > 1 else 0, []).append(sender)
-    for group in groups.values():
-        _deal(group, chip, masks, tags)
+    for number, group in sorted(groups.items()):
+        order = np.random.default_rng(number).permutation(len(group))  # or every core would hear the same few others
+        _deal([group[i] for i in order], chip, masks, tags)
     routes = [
         Route(s.source, s.index, tag, c, _cores(mask), spec.populations[s.source].route_delay)
         for s in senders

@@ -1,5 +1,6 @@
-"""Pictures and reports of runs and sweeps, made from their folders only."""
+"""Pictures and reports of runs, sweeps and configurations, made from their folders only."""
 
+from neuro.reports.configuration import plot_configuration
 from neuro.reports.overview import plot_overview
 from neuro.reports.page import report
 from neuro.reports.pictures import plot
@@ -13,6 +14,7 @@ __all__ = [
     "learning_curves",
     "membranes",
     "plot",
+    "plot_configuration",
     "plot_overview",
     "raster",
     "report",

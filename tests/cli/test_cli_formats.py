@@ -26,3 +26,12 @@ def test_what_no_format_can_do_is_refused(tmp_path, shared_run):
     refused(call("export", shared_run, "--format", "samna", "--parquet", "--out", out), "--parquet")
     refused(call("export", shared_run, "--format", "ranch", "--out", out), "ranch", "tables, samna, netparser")
     assert not out.exists()
+
+
+def test_an_export_is_drawn_and_told(tmp_path, shared_run):
+    said = call("export", shared_run, "--out", tmp_path / "a", "--plot", tmp_path / "a.png")
+    assert said.status == 0 and (tmp_path / "a.png").stat().st_size > 10_000
+    assert "IF_TAU1_N (tau_mem): wanted 0.02, realised 0.0201" in said.out, said.out
+    told = json.loads(call("export", shared_run, "--out", tmp_path / "b", "--json").out)["constants"]
+    leak = next(c for c in told if c["bias"] == "IF_TAU1_N")
+    assert leak["wanted"] == pytest.approx(0.02) and abs(leak["error"]) < 0.01

@@ -136,6 +136,10 @@ def test_a_full_board_shares_out_its_tags(name, overrides, size, hears, rows):
     assert set(per_neuron) == {hears}
     reach = np.bincount([r.index for r in plan.routes], minlength=size)
     cores = np.bincount([r.index for r in plan.routes for _ in r.cores], minlength=size)
+    index = plan.core_index("r")
+    heard = np.array([plan.heard("r")[index == k][0, 64:] for k in range(len(plan.cores))])  # [cores, sources]
+    pairs = np.array([np.bincount(index, row, len(plan.cores)) for row in heard])
+    assert pairs.min() > pairs.mean() / 3 and pairs.max() < 2 * pairs.mean(), "a core hears some of every core"
     assert set(reach) == rows and np.ptp(cores) <= chip.cores.per_chip, (np.bincount(reach), np.bincount(cores))
 
 
