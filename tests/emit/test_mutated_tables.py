@@ -11,7 +11,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from random_networks import CHIPS, random_events, random_network
+from random_networks import CHIPS, chip_of, random_events, random_network
 
 import neuro
 from neuro.dynamics import State
@@ -159,7 +159,8 @@ def mutations(name, seeds, times, tmp_path):
 def test_every_mutation_is_found_or_harmless(name, tmp_path):
     fates, unseen = mutations(name, range(4), 14, tmp_path)
     assert unseen == [], (unseen, fates)
-    assert fates["checked"] + fates["refused"] > 20 and fates["seen"] > 5, fates
+    guarded = chip_of(name, ()).circuits is not None  # constants are held against their biases
+    assert fates["checked"] + fates["refused"] > 20 and fates["seen"] > (0 if guarded else 5), fates
     assert fates["same network"] < 40, fates
 
 
