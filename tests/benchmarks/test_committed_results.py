@@ -49,3 +49,25 @@ def test_speed_benchmark_runs(tmp_path):
     table = json.loads((tmp_path / "speed_some.json").read_text())["rows"]["quick"]["contenders"]
     assert {"neuro, slots", "neuro, dense latents", "norse", "snntorch", "plain torch"} <= set(table)
     assert all(row["median_ms"] > 0 and row["peak_mb"] > 0 for row in table.values())
+
+
+@pytest.mark.slow
+def test_comparison_runs_at_tiny_size_and_goes_on(tmp_path):
+    """Every rival trains, is tuned, fits its slots and is tested; a second call makes only what is missing."""
+    script = [sys.executable, str(ROOT / "benchmarks" / "comparison.py"), "--tiny", "--out", str(tmp_path)]
+    first = subprocess.run(script, check=True, capture_output=True, text=True, timeout=600)
+    rows = sorted((tmp_path / "digits").glob("row-*.json"))
+    assert len(rows) == 15 and "not run" not in first.stdout  # seven methods at two limits, and the twin
+    for path in rows:
+        row = json.loads(path.read_text())
+        assert row["limits_exceeded"] == 0 and 0 <= row["test_accuracy"] <= 1
+        assert row["slots"] is None or row["slots_most"] <= row["slots"]
+    before = {path: path.stat().st_mtime_ns for path in rows}
+    gone = rows[3]
+    wanted = json.loads(gone.read_text())["test_accuracy"]
+    gone.unlink()
+    shown = subprocess.run([*script, "--show"], check=True, capture_output=True, text=True, timeout=100)
+    assert shown.stdout.count("not run") == 1
+    subprocess.run(script, check=True, capture_output=True, timeout=600)
+    assert json.loads(gone.read_text())["test_accuracy"] == wanted
+    assert all(path.stat().st_mtime_ns == time for path, time in before.items() if path != gone)
