@@ -11,6 +11,7 @@ import typer
 from neuro.cli.show import Json, show
 
 NAME, SHORT = "export", "Write the configuration."
+COUNTED = 256  # test samples whose input events are counted
 
 
 def command(
@@ -38,13 +39,25 @@ def command(
         from neuro.reports import plot_configuration
 
         plot_configuration(tables, plot)
-    findings = [str(f) for f in check(tables)]
+    findings, constants, traffic = [str(f) for f in check(tables)], realised_constants(tables), _traffic(run, tables)
     rows = {name: len(frame) for name, frame in tables.frames.items() if len(frame)}
-    lines = [f"{out}: {', '.join(f'{name} {n:,}' for name, n in rows.items())} rows; {len(findings)} limits exceeded"]
-    constants = realised_constants(tables)
-    lines += [*findings, *_as_lines(constants), f"next: neuro check {out}   neuro verify {run} --tables {out}"]
-    told = [{**asdict(c), "error": c.error} for c in constants]
-    show({"folder": str(out), "format": kind, "rows": rows, "findings": findings, "constants": told}, as_json, lines)
+    verify = f"   neuro verify {run} --tables {out}" if (run / "run.json").is_file() else ""
+    lines = [
+        f"{out}: {', '.join(f'{name} {n:,}' for name, n in rows.items())} rows; {len(findings)} limits exceeded",
+        *findings,
+        *_as_lines(constants),
+        *map(str, traffic),
+        f"next: neuro check {out}{verify}",
+    ]
+    result = {
+        "folder": str(out),
+        "format": kind,
+        "rows": rows,
+        "findings": findings,
+        "constants": [{**asdict(c), "error": c.error} for c in constants],
+        "traffic": [t if isinstance(t, str) else asdict(t) for t in traffic],
+    }
+    show(result, as_json, lines)
 
 
 def _as_lines(constants: list) -> list[str]:
@@ -61,6 +74,29 @@ def _as_lines(constants: list) -> list[str]:
 
 def _relative(wanted: float, realised: float) -> str:
     return f" ({realised / wanted - 1:+.2%})" if wanted and wanted < float("inf") else ""
+
+
+def _traffic(run: Path, tables) -> list:
+    """Input events of a run's test samples into each chip; nothing for a configuration without its run."""
+    import numpy as np
+
+    from neuro.data import load_dataset, make_batch
+    from neuro.errors import DataError
+    from neuro.evaluation import NOISE_SEED
+    from neuro.runs import load_run
+    from neuro.tables.traffic import input_traffic, stimulus_events
+
+    if not (run / "run.json").is_file():
+        return []
+    task = load_run(run).task
+    try:
+        part = load_dataset(task.data).test
+        x, _ = make_batch(task, part, np.arange(min(len(part), COUNTED)), NOISE_SEED)
+    except DataError as error:
+        return [f"input events: not counted, {error}"]
+    most, largest = tables.chip.inputs.stimulus_events, stimulus_events(tables, x)
+    long = [f"input events: a sample has {largest:,}, allowed {most:,}; shorten it"] if most and largest > most else []
+    return [*input_traffic(tables, x), *long]
 
 
 def _tables_of(source: Path):

@@ -157,6 +157,8 @@ class Routes(Part):
 class Inputs(Part):
     events_per_step: Count = Field(1, description="events one channel may deliver in one time step")
     channels: Count | None = Field(None, description="input channels one chip can receive; absent = as many as tags")
+    events_per_s: float | None = Field(None, ge=1e-3, le=1e12, description="events a board can send; absent = unknown")
+    stimulus_events: Count | None = Field(None, description="events of one stimulus, a sample; absent = any number")
 
 
 class Delays(Part):

@@ -32,6 +32,8 @@ def test_an_export_is_drawn_and_told(tmp_path, shared_run):
     said = call("export", shared_run, "--out", tmp_path / "a", "--plot", tmp_path / "a.png")
     assert said.status == 0 and (tmp_path / "a.png").stat().st_size > 10_000
     assert "IF_TAU1_N (tau_mem): wanted 0.02, realised 0.0201" in said.out, said.out
-    told = json.loads(call("export", shared_run, "--out", tmp_path / "b", "--json").out)["constants"]
-    leak = next(c for c in told if c["bias"] == "IF_TAU1_N")
+    assert "input events into chip 0: 64 channels, " in said.out and "allowed 1,000,000" in said.out
+    told = json.loads(call("export", shared_run, "--out", tmp_path / "b", "--json").out)
+    assert 0 < told["traffic"][0]["mean_hz"] < told["traffic"][0]["peak_hz"] <= 64_000
+    leak = next(c for c in told["constants"] if c["bias"] == "IF_TAU1_N")
     assert leak["wanted"] == pytest.approx(0.02) and abs(leak["error"]) < 0.01

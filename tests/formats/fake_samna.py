@@ -10,7 +10,7 @@ import types
 
 
 class Lazy(dict):
-    """A list of fixed length whose items are made when first looked at."""
+    """A list of fixed length whose items are made when first looked at; `items` gives those that were."""
 
     def __init__(self, length, make):
         super().__init__()
@@ -21,6 +21,9 @@ class Lazy(dict):
             raise IndexError(index)
         self[index] = self.make(index)
         return self[index]
+
+    def __iter__(self):
+        return (self[index] for index in range(self.length))
 
 
 class Parameters(dict):
@@ -105,11 +108,11 @@ def dynapse2(names):
     return module
 
 
-def install(monkeypatch, names):
+def install(names, put=sys.modules.__setitem__):
     """Make `fakesamna` and its modules importable; names: the parameters a core has."""
     samna = types.ModuleType("fakesamna")
-    monkeypatch.setitem(sys.modules, "fakesamna", samna)
+    put("fakesamna", samna)
     for make in (dynapse1, dynapse2):
         module = make(names)
-        monkeypatch.setitem(sys.modules, module.__name__, module)
+        put(module.__name__, module)
     return samna

@@ -1,6 +1,7 @@
 """The loader fills samna's objects, and a board of those objects, run event by event, spikes as the network does."""
 
 import importlib.util
+import sys
 from collections import Counter
 
 import fake_samna
@@ -23,7 +24,7 @@ def loaded(folder, tables, monkeypatch):
     loader = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(loader)
     names = set(tables.frames["biases"]["name"])
-    return loader, fake_samna.install(monkeypatch, names)
+    return loader, fake_samna.install(names, lambda name, module: monkeypatch.setitem(sys.modules, name, module))
 
 
 def four_chips(seed):
