@@ -119,6 +119,7 @@ class Training(Part):
     least_connections: Annotated[int, Field(ge=0)] = Field(
         0, description="neurons with fewer connections get random ones"
     )
+    count_space: bool = Field(False, description="latents of J bases a sign move J times as far, as real counts would")
     temperature: Annotated[float, Field(ge=0)] = Field(0.0, description="of the noise on active connections")
     storage: Literal["dense", "slots"] = Field(
         "dense", description="a latent for every source, or for slots and reserve"

@@ -47,10 +47,11 @@ class Ranks:
         return part + (self._summed(part.detach().clone()) - part.detach()) if self.world > 1 else part
 
     def sum_gradients(self, network: Network) -> None:
-        """Give every process the sum of all gradients, in one message."""
+        """Give every process the sum of all gradients, those of tried sources among them, in one message."""
         if self.world == 1:
             return
         parameters = [p for p in network.parameters() if p.requires_grad]
+        parameters += [m.candidates.weight for _, _, m in network.synapses() if m.candidates is not None]
         flat = torch.cat([_gradient(p).flatten() for p in parameters])
         for p, part in zip(parameters, self._summed(flat).split([p.numel() for p in parameters]), strict=True):
             p.grad = part.view_as(p).clone()
@@ -82,10 +83,11 @@ class Ranks:
 
 
 def fingerprint(network: Network) -> int:
-    """Tell networks apart by their latents and codes, in 63 bits."""
+    """Tell networks apart by their latents, codes and sources, in 63 bits."""
     value = 0
     for _, latent, memory in network.synapses():
-        for tensor in (latent, memory.code.to(torch.int32)):
+        sources = [] if memory.source is None else [memory.source.to(torch.int32)]
+        for tensor in (latent, memory.code.to(torch.int32), *sources):
             value = (value * 1_000_003 + checksum(tensor)) % (2**63 - 25)
     return value
 

@@ -10,6 +10,7 @@ import torch
 from neuro.nn import Network
 from neuro.rewiring import (
     AtLeast,
+    CountSpace,
     Feedback,
     Langevin,
     Nearest,
@@ -59,6 +60,7 @@ def rewiring_parts(recipe: Training, seed: int) -> dict:
         "rounding": ROUNDINGS[recipe.rounding](seed),
         "removal": tuple(removal),
         "growth": tuple(growth),
+        "gradient": CountSpace() if recipe.count_space else None,
         "noise": Langevin(recipe.temperature, seed) if recipe.temperature else None,
     }
 

@@ -111,6 +111,30 @@ def test_the_command_line_speaks_once(task, tmp_path):
     assert again.returncode != 0 and "is there already" in again.stderr
 
 
+@pytest.mark.slow
+def test_every_part_of_rewiring_does_the_same_in_every_process(task, tmp_path):
+    """Processes hold sources, codes and latents against each other after every step: it ends well if all agree."""
+    parts = "storage=slots reserve=4 growth_every=2 growth_share=1.0 growth_candidates=9 rounding=stochastic "
+    parts += "random_shares=true least_connections=2 temperature=1e-6 epochs=1"
+    overrides = [word for part in parts.split() for word in ("--set", f"task.training.{part}")]
+    command = (
+        "-m",
+        "neuro",
+        "train",
+        task,
+        "--chip",
+        "dynapse1",
+        "--set",
+        "slots=6",
+        *overrides,
+        "--out",
+        tmp_path / "r",
+    )
+    done = started(*command)
+    assert done.returncode == 0, done.stderr
+    assert [line["violations"] for line in metrics_without_time(tmp_path / "r")] == [0]
+
+
 def test_shares_are_the_whole():
     ids = np.arange(100, 111)
     parts = [Ranks(r, 3).share(ids) for r in range(3)]

@@ -111,18 +111,25 @@ def test_ctrl_c_saves_and_going_on_gives_the_same_bits(longer, tmp_path, after):
     assert bits(tmp_path / "run") == bits(folder)
 
 
-def test_every_part_of_the_published_algorithm_resumes_to_the_same_bits(tmp_path):
-    recipe = "rounding: stochastic, connectivity: 0.5, random_shares: true, refill: 0.4, least_connections: 2, "
-    path = tmp_path / "published.yaml"
-    path.write_text(LONGER.replace("epochs: 3", recipe + "temperature: 1e-6, epochs: 1"))
-    neuro.train(str(path), "dynapse1", tmp_path / "whole", seed=5, progress=Quiet())
+PARTS = {
+    "published": "rounding: stochastic, connectivity: 0.5, random_shares: true, refill: 0.4, least_connections: 2, "
+    "temperature: 1e-6, count_space: true",
+    "by gradient": "storage: slots, reserve: 4, growth_every: 3, growth_candidates: 9, rounding: one-copy-stochastic",
+}
+
+
+@pytest.mark.parametrize("parts", PARTS)
+def test_every_part_of_rewiring_resumes_to_the_same_bits(tmp_path, parts):
+    path, chip = tmp_path / "parts.yaml", neuro.load_chip("dynapse1", ["slots=6"])
+    path.write_text(LONGER.replace("epochs: 3", f"{PARTS[parts]}, epochs: 1"))
+    neuro.train(str(path), chip, tmp_path / "whole", seed=5, progress=Quiet())
     with pytest.raises(RunError, match="--resume"):
-        neuro.train(str(path), "dynapse1", tmp_path / "run", seed=5, progress=Stopping(40))
-    neuro.train(str(path), "dynapse1", tmp_path / "run", seed=5, resume=True, progress=Quiet())
+        neuro.train(str(path), chip, tmp_path / "run", seed=5, progress=Stopping(40))
+    neuro.train(str(path), chip, tmp_path / "run", seed=5, resume=True, progress=Quiet())
     assert bits(tmp_path / "run") == bits(tmp_path / "whole")
-    plain = tmp_path / "plain.yaml"
-    plain.write_text(LONGER.replace("epochs: 3", "epochs: 1"))
-    neuro.train(str(plain), "dynapse1", tmp_path / "plain", seed=5, progress=Quiet())
+    assert all(line["violations"] == 0 for line in metrics_without_time(tmp_path / "run"))
+    path.write_text(LONGER.replace("epochs: 3", "epochs: 1"))
+    neuro.train(str(path), chip, tmp_path / "plain", seed=5, progress=Quiet())
     assert bits(tmp_path / "plain")[0] != bits(tmp_path / "whole")[0]
 
 
