@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from neuro.cli.show import Json, Set, show, split_overrides
+from neuro.cli.show import DataDir, Json, Set, show, split_overrides, use_data_folder
 
 NAME, SHORT = "tasks", "Tasks: data, network, recipe."
+PICTURES = (".png", ".svg", ".pdf")
 
 
 def command(
     name: Annotated[str | None, typer.Argument(help="Task name or YAML file; absent = list all.")] = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of task files, for editors.")] = False,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Picture of encoded samples to write.")] = None,
+    data: DataDir = None,
     overrides: Set = None,
     as_json: Json = False,
 ) -> None:
-    """List tasks, or show one in full."""
+    """List tasks, show one in full, or picture what its encoder makes of the data."""
     from neuro import task as tasks
+    from neuro.errors import DescriptionError
 
     if schema:
         print(json.dumps(tasks.Task.model_json_schema(by_alias=True), indent=1))
         return
+    if plot is not None and name is None:
+        raise DescriptionError("--plot pictures one task: name it, neuro tasks NAME --plot FILE")
     if name is None:
         found = [tasks.load_task(n) for n in tasks.task_names()]
         lines = [f"{t.name:20} {t.title}" for t in found]
@@ -31,8 +38,23 @@ def command(
         show({"tasks": [t.name for t in found]}, as_json, lines)
         return
     task = tasks.load_task(name, split_overrides(overrides)[0])
+    if plot is not None:
+        _picture(task, plot, data, as_json)
+        return
     tree = json.loads(tasks.task_to_json(task))
     show(tree, as_json, _page(task, tree, name))
+
+
+def _picture(task, path: Path, data: Path | None, as_json: bool) -> None:
+    from neuro.errors import DataError
+
+    if path.is_dir() or not path.parent.is_dir() or path.suffix not in PICTURES:
+        raise DataError(f"--plot {path}: allowed: a file {', '.join(PICTURES)} in a folder that exists")
+    from neuro.reports import plot_encoding
+
+    use_data_folder(data)
+    plot_encoding(task, path)
+    show({"picture": str(path)}, as_json, [f"picture: {path}"])
 
 
 def _page(task, tree: dict, name: str):

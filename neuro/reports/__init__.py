@@ -1,6 +1,7 @@
 """Pictures and reports of runs, sweeps and configurations, made from their folders only."""
 
 from neuro.reports.configuration import plot_configuration
+from neuro.reports.encoded import plot_encoding
 from neuro.reports.overview import plot_overview
 from neuro.reports.page import report
 from neuro.reports.pictures import plot
@@ -15,6 +16,7 @@ __all__ = [
     "membranes",
     "plot",
     "plot_configuration",
+    "plot_encoding",
     "plot_overview",
     "raster",
     "report",
