@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from neuro.data import encode
-from neuro.data.datasets import Part
+from neuro.data import Part, make_batch
 from neuro.evaluation.accuracy import BATCH, NOISE_SEED
 from neuro.evaluation.sending import rows_of_sources
 from neuro.nn import Network
@@ -43,7 +42,7 @@ def count_operations(network: Network, task: Task, samples: Part) -> Operations:
     network.eval()
     total = np.zeros(6)
     for ids in np.array_split(np.arange(len(samples)), -(-len(samples) // BATCH)):
-        x = encode(task.encoder, samples.x[ids], samples.ids[ids], NOISE_SEED, task.tail_steps)
+        x, _ = make_batch(task, samples, ids, NOISE_SEED)
         total += operations_of(network, x)
     acs, macs, dense, spikes, deliveries, words = (total / len(samples)).tolist()
     neurons = sum(p.size for p in task.populations.values())

@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from neuro.data import encode, load_dataset
+from neuro.data import load_dataset, make_batch
 from neuro.errors import DataError
 from neuro.evaluation import NOISE_SEED
+from neuro.losses import together
 from neuro.runs import Run
 
 
@@ -28,12 +29,11 @@ def activity(run: Run, number: int = 0) -> Activity:
     part, task, network = load_dataset(run.task.data).test, run.task, run.network
     if not 0 <= number < len(part):
         raise DataError(f"sample {number} of the test part: allowed: 0 to {len(part) - 1}")
-    ids = np.array([number])
-    x = encode(task.encoder, part.x[ids], part.ids[ids], NOISE_SEED, task.tail_steps)
+    x, _ = make_batch(task, part, np.array([number]), NOISE_SEED)
     with torch.inference_mode():
         outputs, record = network(x, record=tuple(task.populations))
     inputs = x if isinstance(x, dict) else {next(iter(task.inputs)): x}
     signals = {name: z[:, 0].numpy() for name, z in (*inputs.items(), *record.spikes.items())}
     membranes = {name: v[:, 0].numpy() for name, v in record.v.items()}
-    outputs = next(iter(outputs.values())) if isinstance(outputs, dict) else outputs
-    return Activity(number, part.y[number], signals, membranes, outputs[:, 0].numpy())
+    label = part.y[number] if part.y.ndim == 1 else "of every step"
+    return Activity(number, label, signals, membranes, together(outputs)[:, 0].numpy())

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tasks_table
-import torch
-from footprint import fan_outs, footprint, operations
+from footprint import footprint
 from tiny_task import TINY
 
 import neuro
@@ -62,25 +61,6 @@ def test_bytes_are_those_of_the_exported_words(network):
     assert found["synapse_bytes_of_cores"] == 2 * 256 * 64 * 12 // 8 + found["synapse_bytes"] - int(
         np.ceil(words * 12 / 8)
     )
-
-
-def test_operations_by_loops(network):
-    task, net = network
-    part = load_dataset(task.data).test
-    from neuro.data import make_batch
-
-    x, _ = make_batch(task, part, np.arange(3), 0)
-    with torch.inference_mode():
-        _, record = net(x, record=("hidden",))
-    total = 0
-    for name, events in (("pixels", x), ("hidden", record.spikes["hidden"])):
-        target = "hidden" if name == "pixels" else "digit"
-        weight = net.memories[target].weight[:, net.plan.columns(target)[name]]
-        for _, _, n in events.nonzero().tolist():
-            total += int((weight[:, n] != 0).sum())
-    short = type(part)(part.x[:3], part.y[:3], part.ids[:3])
-    assert operations(net, task, short) == pytest.approx(total / 3)
-    assert float(fan_outs(net)["digit"].sum()) == 0
 
 
 def test_the_rounded_twin_is_the_float_twin_within_the_chip(network, tmp_path, monkeypatch):
