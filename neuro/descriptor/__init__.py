@@ -4,6 +4,7 @@ from neuro.descriptor.allowed import nearest
 from neuro.descriptor.circuits import nearest_code, reachable_values, realised_value, wanted_current
 from neuro.descriptor.description import describe, schema
 from neuro.descriptor.document import Document, apply_overrides, override, read_document, validate
+from neuro.descriptor.html import html_table
 from neuro.descriptor.load import chip_from_json, chip_names, chip_to_json, load_chip
 from neuro.descriptor.models import Assumption, Base, BiasDac, BiasSetting, Chip, Current, SynapseType, Weights
 from neuro.descriptor.paths import differing
@@ -27,6 +28,7 @@ __all__ = [
     "describe",
     "differing",
     "find_shipped",
+    "html_table",
     "load_chip",
     "nearest",
     "nearest_code",

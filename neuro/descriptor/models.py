@@ -267,3 +267,11 @@ class Chip(Part):
     @property
     def chips(self) -> int:
         return self.board.columns * self.board.rows
+
+    def _repr_html_(self) -> str:
+        """For notebooks: every value with where it comes from."""
+        from neuro.descriptor.description import describe
+        from neuro.descriptor.html import html_table
+
+        rows = [row for section, rows in describe(self) for row in rows if section != "chip"]
+        return html_table(f"{self.label}: {self.title}", rows, ("key", "value", "source"))

@@ -9,7 +9,7 @@ from functools import cached_property
 import torch
 from torch import nn
 
-from neuro.descriptor import Chip
+from neuro.descriptor import Chip, html_table
 from neuro.dynamics import State
 from neuro.errors import DescriptionError, FeasibilityError
 from neuro.nn.by_words import ByWords
@@ -148,6 +148,19 @@ class Network(nn.Module):
         names = (*spec.inputs, *spec.populations)
         history = {n: torch.zeros(self._reach, batch, spec.size_of(n), device=device) for n in names}
         return NetworkState(neurons, history, {})
+
+    def _repr_html_(self) -> str:
+        """For notebooks: populations with their cores, and what of their synapse memories is in use."""
+        rows = []
+        for name, memory in self.memories.items():
+            slots, places = memory.scheme.slots_used(memory.code), self.plan.locations[name]
+            cores = len({(int(c), int(k)) for c, k, _ in places})
+            heard = ", ".join(self.plan.spec.sources_of(name))
+            rows.append(
+                (name, len(places), cores, heard, f"{float(slots.double().mean()):.1f}, most {int(slots.max())}")
+            )
+        heads = ("population", "neurons", "cores", "may hear", "slots used a neuron")
+        return html_table(f"network on {self.plan.chip.label}", rows, heads)
 
     def synapses(self) -> list[tuple[str, nn.Parameter, SynapseMemory]]:
         """Every latent with its memory, by name: what QRewiring projects."""

@@ -1,13 +1,17 @@
-"""A table of limits: what a network has of each, and what its chip allows."""
+"""A table of limits: what a configuration has of each in its fullest place, and what its chip allows."""
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import NamedTuple
 
-from neuro.evaluation import usage
-from neuro.nn import Network
+import numpy as np
+import pandas as pd
+
 from neuro.placement.plan import tags_per_core
+from neuro.tables import Tables, check
+
+CORE = ["chip", "core"]
+NEURON = [*CORE, "neuron"]
 
 
 class Limit(NamedTuple):
@@ -22,28 +26,52 @@ class Limit(NamedTuple):
         return self.allowed is None or self.have <= self.allowed
 
 
-def limits_of(network: Network) -> list[Limit]:
-    """Measure the fullest place of a network against every limit its plan and its codes must keep."""
-    plan, chip = network.plan, network.plan.chip
-    slots, _ = usage(network)
-    homes = Counter((int(c), int(k)) for places in plan.locations.values() for c, k, _ in places)
-    heard = Counter((r.target_chip, core) for r in (*plan.routes, *plan.inputs) for core in r.cores)
-    rows = Counter((r.source, r.index) for r in plan.routes)
-    channels = Counter(r.target_chip for r in plan.inputs)
-    columns = chip.board.columns
-    hops = [
-        max(abs(r.target_chip % columns - home % columns), abs(r.target_chip // columns - home // columns))
-        for r in plan.routes
-        for home in [int(plan.locations[r.source][r.index][0])]
+def limits_of(tables: Tables) -> list[Limit]:
+    """Measure tables against the limits of their chip; the last row counts what the checker finds, of every kind."""
+    chip, frames = tables.chip, tables.frames
+    routes, inputs = frames["routes"], frames["inputs"]
+    rows = None if chip.routes.entries is None else chip.routes.entries - chip.routes.reserved
+    limits = [
+        Limit("cores", frames["neurons"].groupby(CORE).ngroups, chip.chips * chip.cores.per_chip),
+        Limit("neurons of the fullest core", _most(frames["neurons"], CORE), chip.cores.neurons),
+        Limit("slots of the fullest neuron", _most(frames["synapses"], NEURON), chip.weights.slots),
     ]
-    entries = None if chip.routes.entries is None else chip.routes.entries - chip.routes.reserved
+    if len(frames["axons"]):
+        limits.append(Limit("axons of the fullest core", _most(frames["axons"], CORE), chip.cores.axons))
+    else:
+        limits.append(Limit("sources told apart by the fullest core", _heard(routes, inputs), tags_per_core(chip)))
     return [
-        Limit("cores", len(homes), chip.chips * chip.cores.per_chip),
-        Limit("neurons of the fullest core", max(homes.values()), chip.cores.neurons),
-        Limit("slots of the fullest neuron", int(slots.max()), chip.weights.slots),
-        Limit("sources told apart by the fullest core", max(heard.values(), default=0), tags_per_core(chip)),
-        Limit("route rows of a neuron", max(rows.values(), default=0), entries),
-        Limit("hops along one axis", max(hops, default=0), chip.routes.max_hop),
-        Limit("input channels of a chip", max(channels.values(), default=0), chip.inputs.channels),
-        Limit("limits exceeded, all kinds", len(network.violations()), 0),
+        *limits,
+        Limit("route rows of a neuron", _most(routes, NEURON), rows),
+        Limit("hops along one axis", _hops(routes, chip.board.columns), chip.routes.max_hop),
+        Limit("input channels of a chip", _most(_channels(inputs), ["target_chip"]), chip.inputs.channels),
+        Limit("limits exceeded, all kinds", len(check(tables)), 0),
     ]
+
+
+def _most(frame: pd.DataFrame, by: list[str]) -> int:
+    """Rows of the largest group."""
+    return int(frame.groupby(by).size().max()) if len(frame) else 0
+
+
+def _channels(inputs: pd.DataFrame) -> pd.DataFrame:
+    return inputs.drop_duplicates(["input", "channel", "target_chip"])
+
+
+def _heard(routes: pd.DataFrame, inputs: pd.DataFrame) -> int:
+    """Tags that the fullest core can hear."""
+    rows = pd.concat([routes, inputs])
+    if "target_core" in rows:
+        return _most(rows.drop_duplicates(["target_chip", "target_core", "tag"]), ["target_chip", "target_core"])
+    most = 0
+    for core in range(32):
+        heard = rows[rows.core_mask.to_numpy() >> core & 1 == 1]
+        most = max(most, _most(heard.drop_duplicates(["target_chip", "tag"]), ["target_chip"]))
+    return most
+
+
+def _hops(routes: pd.DataFrame, columns: int) -> int:
+    if not len(routes):
+        return 0
+    home, target = routes.chip.to_numpy(), routes.target_chip.to_numpy()
+    return int(np.maximum(abs(target % columns - home % columns), abs(target // columns - home // columns)).max())

@@ -8,6 +8,9 @@ import time
 from neuro.sweeps.definition import Definition
 from neuro.sweeps.storage import point_of
 from neuro.sweeps.trial import COMPLETE
+from neuro.training.notebook import Place, in_notebook
+
+MOST_LINES = 12
 
 
 class Told:
@@ -74,15 +77,29 @@ class Bar(Told):
         self.bar.update(self.line, completed=done, left=f"left {self.left(done)}")
 
 
+class Notebook(Told):
+    """The same in a notebook, in one place that is written over."""
+
+    def __init__(self, definition: Definition, done: set[int]):
+        super().__init__(definition, done)
+        self.place, self.lines = Place(), []
+
+    def say(self, done: int, line: str) -> None:
+        self.lines = [*self.lines, line][-MOST_LINES:]
+        self.place.show(self.lines, done, self.definition.total, f"runs, left {self.left(done)}")
+
+
 def progress_of(kind: str, definition: Definition, study) -> Told:
     """Choose a display: quiet, plain, live, or auto (live in a terminal or notebook)."""
     done = {t.number for t in study.get_trials(deepcopy=False) if t.state.is_finished()}
     if kind == "quiet":
         return Told(definition, done)
+    if in_notebook() and kind != "plain":
+        return Notebook(definition, done)
     from rich.console import Console
 
     console = Console(stderr=True)
-    live = kind == "live" or (kind == "auto" and (console.is_terminal or console.is_jupyter))
+    live = kind == "live" or (kind == "auto" and console.is_terminal)
     return Bar(definition, done, console) if live else Lines(definition, done)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from neuro.descriptor import Chip, chip_to_json
+from neuro.descriptor import Chip, chip_to_json, html_table
 from neuro.errors import TableError
 from neuro.tables.columns import COLUMNS, empty, tidy
 from neuro.tables.manifest import Manifest, chip_sha256, parse_manifest
@@ -54,6 +54,11 @@ class Tables:
     @property
     def input_channels(self) -> dict[str, int]:
         return {entry.name: entry.channels for entry in self.manifest.inputs}
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the tables with their rows and columns."""
+        rows = [(name, len(frame), ", ".join(frame.columns)) for name, frame in self.frames.items() if len(frame)]
+        return html_table(f"configuration of {self.chip.label}", rows, ("table", "rows", "columns"))
 
     def save(self, folder: str | Path, parquet: bool = False, overwrite: bool = False) -> None:
         """Write the folder in one step: CSV, or Parquet where asked or where a table has over a million rows.

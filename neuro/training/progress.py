@@ -6,6 +6,8 @@ import sys
 import time
 from typing import Protocol
 
+from neuro.training.notebook import Place, in_notebook
+
 
 class Progress(Protocol):
     def __enter__(self) -> Progress: ...
@@ -21,11 +23,12 @@ def progress_for(kind: str) -> Progress:
     """Choose a progress display: quiet, plain, live, or auto (live in a terminal or notebook)."""
     if kind == "quiet":
         return Quiet()
+    if in_notebook() and kind != "plain":
+        return Notebook()
     from rich.console import Console
 
     console = Console(stderr=True)
-    seen = console.is_terminal or console.is_jupyter
-    return Live(console) if kind == "live" or (kind == "auto" and seen) else Plain()
+    return Live(console) if kind == "live" or (kind == "auto" and console.is_terminal) else Plain()
 
 
 class Quiet:
@@ -123,6 +126,32 @@ class Live(Quiet):
 
     def end(self, run) -> None:
         self.bar.update(self.line, completed=self.total, left="done")
+
+
+class Notebook(Quiet):
+    """The same in a notebook: one place that is written over, with the heading, each finished epoch, and a bar."""
+
+    def __init__(self):
+        self.place, self.lines, self.shown = Place(), [], 0.0
+
+    def note(self, text: str) -> None:
+        self.lines.append(text)
+
+    def start(self, run, network, done: int, per_epoch: int) -> None:
+        super().start(run, network, done, per_epoch)
+        self.lines.append(heading(run, network))
+
+    def step(self, at, network) -> None:
+        super().step(at, network)
+        if time.monotonic() - self.shown >= 0.5:
+            self.shown = time.monotonic()
+            self.place.show(self.lines, self.done, self.total, f"batches, left {self.left()}")
+
+    def epoch(self, line: dict, better: bool) -> None:
+        self.lines.append(epoch_line(line, better))
+
+    def end(self, run) -> None:
+        self.place.show(self.lines, self.total, self.total, "batches")
 
 
 def heading(run, network) -> str:

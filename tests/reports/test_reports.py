@@ -84,12 +84,12 @@ def test_the_command_to_make_a_run_again_makes_it_again(run, tmp_path, tiny):
 
 
 def test_limits_are_those_of_plan_and_tables(run):
-    have = {limit.what: (limit.have, limit.allowed) for limit in limits_of(run.network)}
+    have = {limit.what: (limit.have, limit.allowed) for limit in limits_of(neuro.export(run))}
     tables = neuro.export(run).frames
     assert have["slots of the fullest neuron"] == (int(tables["synapses"].slot.max()) + 1, 64)
     assert have["route rows of a neuron"] == (int(tables["routes"].route.max()) + 1, 3)
     assert have["cores"] == (2, 16) and have["input channels of a chip"] == (64, 1024)
-    assert all(limit.kept for limit in limits_of(run.network))
+    assert all(limit.kept for limit in limits_of(neuro.export(run)))
 
 
 def test_every_neuron_stands_on_the_map_with_its_slots_and_sources(run):
