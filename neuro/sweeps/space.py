@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from neuro.errors import DescriptionError
 from neuro.task import split_overrides
@@ -31,7 +32,11 @@ class Point:
     seed: int
 
     def __str__(self) -> str:
-        words = [self.chip, *(f"{key.split('.', 1)[1]}={value}" for key, value in self.settings), f"seed {self.seed}"]
+        words = [
+            Path(self.chip).stem,
+            *(f"{key.split('.', 1)[1]}={value}" for key, value in self.settings),
+            f"seed {self.seed}",
+        ]
         return ", ".join(words)
 
 

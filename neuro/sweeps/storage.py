@@ -41,13 +41,13 @@ def without_password(url: str) -> str:
 @contextmanager
 def open_study(out: Path, definition: Definition, url: str) -> Iterator[tuple]:
     """Open a sweep's study, or begin it: (study, locks). RunError where it cannot be, or is another sweep's."""
-    import optuna
-    from optuna.storages import RDBStorage
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     local = url.startswith("sqlite:")
     options = {"connect_args": {"timeout": 60}} if local else {"pool_pre_ping": True}
     with told(url), ExitStack() as stack:
+        import optuna
+        from optuna.storages import RDBStorage
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
         locks: Locks = FileLocks(out / ".locks") if local else SessionLocks(url, out.name)
         with closing(locks.take("open", wait=True)):  # two that begin at once would both make the tables
             storage = RDBStorage(url, engine_kwargs=options)
@@ -105,13 +105,14 @@ def point_of(params: dict, definition: Definition) -> Point:
 @contextmanager
 def told(url: str) -> Iterator[None]:
     """Turn what a database can do wrong into one message."""
-    from optuna.exceptions import StorageInternalError
-    from sqlalchemy.exc import SQLAlchemyError
-
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Optuna warns of what is experimental in it or missing; users can do nothing
+        from optuna.exceptions import StorageInternalError
+        from sqlalchemy.exc import SQLAlchemyError
     where = without_password(url)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Optuna warns of what is experimental in it; users can do nothing
+            warnings.simplefilter("ignore")
             yield
     except ModuleNotFoundError as error:
         raise RunError(f"{where} needs {error.name}: pip install 'neuro[postgresql]'") from None

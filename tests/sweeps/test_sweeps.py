@@ -147,6 +147,7 @@ def test_a_run_that_does_not_fit_is_kept_with_its_reason(tiny_file, tmp_path):
     pd.testing.assert_frame_equal(again, table)
 
 
+@pytest.mark.slow
 def test_hopeless_runs_are_stopped_and_still_verify(tiny_file, tmp_path):
     over = {"task.training.lr": [0.03, 0.02, 0.025, 0.04, 1e-9]}
     settings = ["task.training.epochs=4", "task.training.schedule=constant"]
@@ -157,6 +158,7 @@ def test_hopeless_runs_are_stopped_and_still_verify(tiny_file, tmp_path):
     assert neuro.verify(tmp_path / "a" / table.run[4]).passed
 
 
+@pytest.mark.slow
 def test_optimizing_tries_no_point_twice_and_goes_on_as_if_never_stopped(tiny_file, tmp_path):
     over = {"chip.slots": [2, 4, 8], "task.populations.hidden.size": [4, 8]}
     settings = ["task.training.epochs=1"]
