@@ -56,6 +56,10 @@ class QRewiring(torch.optim.Optimizer):
             raise NeuroError(f"optimizer is {type(optimizer).__name__}, allowed: a torch.optim.Optimizer")
         if latent not in LATENT_RULES:
             raise NeuroError(f"latent is {latent!r}, allowed: {', '.join(LATENT_RULES)}")
+        if latent == "hull" and not all(hasattr(memory.scheme, "hull") for _, _, memory in network.synapses()):
+            raise NeuroError(
+                "latent is 'hull', but what a crossbar can hold has none: its weights follow the latents; use free"
+            )
         if not isinstance(base_every, int) or base_every < 1:
             raise NeuroError(f"base_every is {base_every!r}, allowed: a whole number from 1")
         held = {id(p) for group in optimizer.param_groups for p in group["params"]}

@@ -21,7 +21,8 @@ from neuro.errors import DataError, DescriptionError, RunError
 from neuro.evaluation import measure
 from neuro.jit import is_kept
 from neuro.losses import judged, regularisers, task_loss, together
-from neuro.nn import Network, build
+from neuro.nn import build
+from neuro.rewiring import QRewiring
 from neuro.runs import (
     Run,
     create_run,
@@ -82,7 +83,8 @@ def train(
         raise DescriptionError(f"seed is {seed!r}, allowed: a whole number from 0 to {2**31 - 1}")
     if epochs is not None:
         task = with_epochs(task, epochs)
-    data, network = _checked_data(task), build(task, chip, seed)  # before anything is written
+    data = _checked_data(task)
+    optimizer = make_optimizer(build(task, chip, seed), task.training, seed)  # before anything is written
     folder = Path(out)
     with joined_ranks() as ranks:
         if resume:
@@ -93,7 +95,7 @@ def train(
             run = Run(folder, task, chip, seed)
         ranks.wait()
         with (progress or progress_for("auto")) if ranks.first else progress_for("quiet") as shown:
-            return _Trainer(run, data, network, shown, ranks).run_to_end(resume)
+            return _Trainer(run, data, optimizer, shown, ranks).run_to_end(resume)
 
 
 def _checked_data(task: Task) -> Dataset:
@@ -143,10 +145,10 @@ def _dumped(task: Task, chip: Chip, seed: int) -> dict:
 
 
 class _Trainer:
-    def __init__(self, run: Run, data: Dataset, network: Network, progress: Progress, ranks: Ranks):
-        self.run, self.data, self.network, self.progress, self.ranks = run, data, network, progress, ranks
+    def __init__(self, run: Run, data: Dataset, optimizer: QRewiring, progress: Progress, ranks: Ranks):
+        self.run, self.data, self.progress, self.ranks = run, data, progress, ranks
         self.task, self.recipe = run.task, run.task.training
-        self.optimizer = make_optimizer(self.network, self.recipe, run.seed)
+        self.optimizer, self.network = optimizer, optimizer.network
         self.at = Position()
         self.per_epoch = len(batches(len(self.data.train), self.recipe.batch, run.seed, 0))
         self.thresholds = {name: p.threshold for name, p in self.task.populations.items()}

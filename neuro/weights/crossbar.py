@@ -125,10 +125,6 @@ class CrossbarScheme:
         """Return nothing, [0]: crossbars have no base weights."""
         return latent.new_zeros(0)
 
-    def hull(self, latent: torch.Tensor, allowed: torch.Tensor | None = None) -> torch.Tensor:
-        """Refuse: what fits depends on values that are fitted to the latent, so that no one hull holds it."""
-        raise FeasibilityError("latent hull is not there for crossbars; train with latent free")
-
     def word_values(self, latent: torch.Tensor) -> torch.Tensor:
         """Return what a crosspoint of each latent's sign is worth at most, float64 in its shape and 1; inf: none is."""
         weights = self.values.double() * per_row("grid", self.grid, latent)[:, None]

@@ -8,11 +8,13 @@ import pytest
 import torch
 from ranc_reference import simulate
 from random_networks import random_events, random_network
+from tiny_task import TINY, call, refused
 
 import neuro
 from neuro.errors import DescriptionError, FitError, NeuroError, TableError
 from neuro.formats import ranc
 from neuro.task import NetworkSpec
+from neuro.training.progress import Quiet
 
 SMALL = ("cores.neurons=6", "cores.axons=6", "cores.per_chip=40", "cores.columns=5", "board.columns=2")
 CHIPS = [SMALL, (*SMALL, "neuron.reset=subtract", "neuron.floor=null"), ("cores.neurons=9", "cores.per_chip=30")]
@@ -232,3 +234,14 @@ def test_a_full_folder_is_kept(written, tmp_path):
     with pytest.raises(TableError, match="not empty"):
         ranc.write(ranc.read(written), tmp_path)
     assert (tmp_path / "mine.txt").read_text() == "years of work"
+
+
+def test_the_command_line_writes_checks_and_verifies_it(tmp_path):
+    (tmp_path / "task.yaml").write_text(TINY)
+    neuro.train(str(tmp_path / "task.yaml"), "truenorth", tmp_path / "run", epochs=1, progress=Quiet())
+    out = tmp_path / "ranc"
+    assert call("export", tmp_path / "run", "--format", "ranc", "--out", out).status == 0
+    assert call("check", out).status == 0
+    said = call("verify", tmp_path / "run", "--tables", out, "--json")
+    assert said.status == 0 and json.loads(said.out)["differ"] == 0
+    refused(call("export", tmp_path / "run", "--format", "netparser", "--out", tmp_path / "n"), "netparser", "ranc")

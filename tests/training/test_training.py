@@ -14,7 +14,7 @@ from tiny_task import TINY, call, metrics_without_time, network_bits, spawn
 
 import neuro
 from neuro.data import load_dataset
-from neuro.errors import DataError, FeasibilityError, RunError
+from neuro.errors import DataError, FeasibilityError, NeuroError, RunError
 from neuro.task import load_task
 from neuro.training.progress import Quiet
 
@@ -337,3 +337,10 @@ def test_membranes_are_regularised_in_thresholds(tiny, tmp_path, monkeypatch):
         neuro.train(task, "generic", tmp_path / f"{theta}", epochs=1, progress=Quiet())
     assert seen[1.0][0] == pytest.approx(seen[4.0][0], rel=1e-3)
     assert seen[1.0][0] > 0
+
+
+@pytest.mark.parametrize("recipe", ["latent=hull", "rounding=stochastic"])
+def test_what_a_chips_weights_do_not_allow_is_refused_before_anything_is_written(tiny, tmp_path, recipe):
+    with pytest.raises(NeuroError, match="hull|draw"):
+        neuro.train(load_task(tiny, [f"training.{recipe}"]), "truenorth", tmp_path / "run", progress=Quiet())
+    assert not (tmp_path / "run").exists()

@@ -195,11 +195,6 @@ def test_latents_that_are_refused(latent):
         CrossbarScheme(torch.tensor([[1]]), 4).project(latent)
 
 
-def test_hull_is_refused():
-    with pytest.raises(FeasibilityError, match="latent free"):
-        CrossbarScheme(torch.tensor([[1]]), 4).hull(torch.ones(1, 2))
-
-
 @settings(deadline=None, max_examples=80)
 @given(case=cases(rows=7, columns=12), seed=st.integers(0, 2**31), spread=st.sampled_from([0.0, 0.3, 1e-6]))
 def test_machine_code_and_tensors_give_the_same_bits(case, seed, spread):
