@@ -24,6 +24,7 @@ benchmarks: $(STAMP)
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/digits.py
 	$(BIN)/python benchmarks/digits.py --chip dynapse2
+	$(BIN)/python benchmarks/digits.py --chip truenorth
 	$(BIN)/python benchmarks/digits.py --chip binary-core
 	$(BIN)/python benchmarks/digits.py --task digits-recurrent
 	$(BIN)/python benchmarks/latent_rule.py

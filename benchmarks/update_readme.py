@@ -33,6 +33,7 @@ def text() -> str:
     shown = [
         ("digits", "dynapse1"),
         ("digits", "dynapse2"),
+        ("digits", "truenorth"),
         ("digits", "binary-core"),
         ("digits-recurrent", "dynapse1"),
     ]

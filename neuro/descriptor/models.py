@@ -31,6 +31,8 @@ Level = Annotated[float, Field(ge=-1e6, le=1e6)]
 Leak = Literal["exponential", "linear", "linear_to_zero"]
 Constant = Literal["tau_mem", "tau_syn", "threshold", "v_reset", "refractory", "adaptation", "bias"]
 
+WholeConstant = Literal["tau_mem", "threshold", "v_reset", "bias"]
+
 
 class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -61,7 +63,7 @@ class Neuron(Part):
     distinct_per_core: dict[Constant, Count] = Field(
         default_factory=dict, description="different values of a constant in one core; absent = any number"
     )
-    constant_bits: dict[Constant, BitWidth] = Field(
+    constant_bits: dict[WholeConstant, BitWidth] = Field(
         default_factory=dict,
         description="constants that are whole numbers of weight units, sign included; absent = any float32",
     )

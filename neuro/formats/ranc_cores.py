@@ -144,11 +144,11 @@ def _refuse_idle_axons(tables: Tables) -> None:
 def frames_of(cores: list[dict], network: Tables, grid: Grid) -> dict[str, pd.DataFrame]:
     """Give the tables that well-formed cores hold: weights, synapses, axons, routes."""
     places = {position: place for place, position in grid.positions.items()}
-    homes = network.frames["neurons"]
+    homes = {place: np.sort(part) for place, part in network.frames["neurons"].groupby(["chip", "core"])["neuron"]}
     rows: dict[str, list] = {"weights": [], "synapses": [], "axons": [], "routes": []}
     for core in cores:
         place = places[tuple(core["coordinates"])]
-        here = np.sort(homes.loc[(homes["chip"] == place[0]) & (homes["core"] == place[1]), "neuron"].to_numpy())
+        here = homes[place]
         closed, weights = np.array(core["connections"]), np.array([n["weights"] for n in core["neurons"]])
         n, axon = np.nonzero(closed)
         rows["synapses"].append(_rows(*place, n, axon, axon, -1, -1, 1, 0))

@@ -163,9 +163,17 @@ CROSSBARS = [
     ("routes.cores=4", "routes.cores: have 4, allowed on a crossbar: 1 core: a neuron has one destination"),
     ("inputs.events_per_step=3", "inputs.events_per_step: have 3, allowed on a crossbar: 1 event: an axon is active"),
     ("delays.lines=2", "delays.lines: have 2, allowed on a crossbar: 1 line: a crosspoint has no delay of its own"),
+    ("neuron.constant_bits={tau_syn: 4}", "neuron.constant_bits.tau_syn: unknown key"),
     ("cores.axons=300", "cores.axons: have 300, allowed on a crossbar: 1 to 256, what tags.bits name"),
     ("cores.axons=null", "cores.axons: have None, allowed on a crossbar: 1 to 256, what tags.bits name"),
 ]
+
+
+def test_what_goes_with_a_crossbar_alone():
+    with pytest.raises(DescriptionError, match="neuron.constant_bits: needs weights.axon_types"):
+        load_chip("dynapse1", ["neuron.constant_bits={threshold: 8}"])
+    with pytest.raises(DescriptionError, match="weights.weight_bits: goes with axon_types"):
+        load_chip("truenorth", ["weights.kind=float", "weights.weight_bits=null"])
 
 
 @pytest.mark.parametrize(("override", "message"), CROSSBARS, ids=[override for override, _ in CROSSBARS])
