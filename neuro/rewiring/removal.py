@@ -14,7 +14,7 @@ from neuro.errors import NeuroError
 from neuro.nn.memory import SynapseMemory
 from neuro.rewiring.chance import check_seed, check_share, generator
 from neuro.weights.latents import row_budget
-from neuro.weights.split import split
+from neuro.weights.split import real_words
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _less(words: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
 def real_counts(latent: torch.Tensor, memory: SynapseMemory) -> torch.Tensor:
     """Give how many words of each base a latent is worth, [.., J] float64 >= 0; 0 where none may be."""
     wanted = memory.within_limits(latent.detach())
-    words = split(wanted.double().abs(), memory.word_values(wanted))
+    words = real_words(wanted.double().abs(), memory.word_values(wanted))
     return words if memory.allowed is None else words * memory.allowed_for(latent)[..., None]
 
 

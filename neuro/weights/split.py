@@ -12,7 +12,7 @@ from neuro.weights.drawing import offsets, settled, take
 from neuro.weights.latents import fold_sum
 
 
-def split(size: torch.Tensor, units: torch.Tensor) -> torch.Tensor:
+def real_words(size: torch.Tensor, units: torch.Tensor) -> torch.Tensor:
     """Return real counts [..., J] of sizes [...] over falling units [..., J], inf where none is; the last has the rest."""
     counts, rest = torch.zeros_like(units), size.clone()
     for j in range(units.shape[-1]):

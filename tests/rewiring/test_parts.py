@@ -231,7 +231,7 @@ def test_every_combination_stays_inside_the_chip(make, loss, chip, rounding):
             growth=growth,
             noise=noise,
         )
-        for _ in range(4):
+        for _ in range(2):
             optimizer.zero_grad()
             loss(network).backward()
             optimizer.step()
@@ -319,6 +319,25 @@ def test_resumed_equals_uninterrupted_in_either_order_of_loading(make, loss, fir
     train(again, optimizer, 2)
     train(*both, 2)
     assert all(torch.equal(v, both[0].state_dict()[k]) for k, v in again.state_dict().items())
+
+
+def test_convolutions_take_every_part():
+    module = torch.nn.Sequential(torch.nn.Conv2d(2, 5, 3), torch.nn.Flatten(), torch.nn.Linear(5 * 4, 3))
+    schemes = {
+        "0.weight": CountScheme([0.2, 0.05, 0.2, 0.05], [1, 1, -1, -1], 7),
+        "2.weight": LevelScheme([-0.3, 0.3], 4),
+    }
+    network = neuro.constrain(module, schemes)
+    parts = published(0.5) | {"growth": (AtLeast(2), Refill(0.4)), "noise": Langevin(1e-5)}
+    optimizer = QRewiring(torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9), network, **parts)
+    x, y = torch.randn(16, 2, 4, 4), torch.arange(16) % 3
+    for _ in range(5):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(network(x), y).backward()
+        optimizer.step()
+        assert network.violations() == []
+    for _, latent, memory in network.synapses():
+        assert memory.drawn_weight.shape == memory.weight.shape == latent.shape
 
 
 def test_slot_storage_takes_every_part(make, loss):

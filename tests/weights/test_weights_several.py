@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuro.weights import CountScheme, several
-from neuro.weights.split import larger_base, split
+from neuro.weights.split import larger_base, real_words
 
 CHECKED = settings(deadline=None, max_examples=50)
 VALUES = st.one_of(st.floats(-5, 5, width=32), st.integers(-12, 12).map(lambda n: n / 4), st.sampled_from([0.0, 1e-40]))
@@ -159,7 +159,7 @@ def test_draws_are_right_on_average(slots):
 
 def test_the_split_by_hand():
     units = torch.tensor([[1.0, 0.25], [1.0, 0.25], [0.5, torch.inf], [torch.inf, torch.inf]], dtype=torch.float64)
-    counts = split(torch.tensor([2.6, 0.25, 1.3, 0.0], dtype=torch.float64), units)
+    counts = real_words(torch.tensor([2.6, 0.25, 1.3, 0.0], dtype=torch.float64), units)
     np.testing.assert_allclose(counts, [[2, 2.4], [0, 1], [2.6, 0], [0, 0]])
 
 
