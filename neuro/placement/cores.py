@@ -111,9 +111,13 @@ def assign_neurons(spec: NetworkSpec, chip: Chip, cores: list[Core]) -> dict[str
     load = {(c.chip, c.core): _forbidden_load(chip) for c in cores}
     pieces = [(name, core, n) for core in cores for name, n in core.residents.items()]
     rows: dict[str, list] = {name: [] for name in spec.populations}
+    hearing = {p: set(spec.sources_of(p)) for p in spec.populations}
+    listeners = {
+        name: [(c.chip, c.core) for c in cores if any(name in hearing[p] for p in c.residents)] for name in rows
+    }
     for name, core, n in sorted(pieces, key=lambda piece: piece[0] not in sources):
         here = (core.chip, core.core)
-        targets = [(c.chip, c.core) for c in cores if any(name in spec.sources_of(p) for p in c.residents)]
+        targets = listeners[name]
         cost = np.max([load[t] for t in targets], axis=0) if targets else np.zeros(chip.cores.neurons, int)
         order = np.argsort(cost, kind="stable")
         silent = np.isin(order, core.silent)

@@ -39,6 +39,14 @@ class _Tags:
         one = [0 if t in set(chip.tags.forbidden) else every for t in range(2**chip.tags.bits)]
         self.free = [list(one) for _ in range(chip.chips)]
         self.first: dict[tuple[int, int], int] = {}  # (chip, cores) -> no earlier tag is free there
+        self.around: dict[tuple[str, int], list[int]] = {}  # (source, its chip) -> chips it wants and can reach
+
+    def near(self, sender: _Sender, masks: dict[int, int], chip: Chip) -> list[int]:
+        """Chips where somebody wants to hear a sender, within its hops; kept, so that full ones can be taken out."""
+        key = (sender.source, sender.chip)
+        if key not in self.around:
+            self.around[key] = [c for c in masks if _within(sender.chip, c, chip)]
+        return self.around[key]
 
     def of(self, sender: _Sender, chip: int, wanted: int) -> list[int]:
         """Tags a sender could take on a chip, the best first: where all wanted cores are free, its own core's number."""
@@ -114,13 +122,18 @@ def _share(group: list[_Sender], chip: Chip, masks, tags: _Tags, rows: int) -> i
 
 
 def _take_row(sender: _Sender, turn: int, most: int, chip: Chip, masks: dict[int, int], tags: _Tags) -> None:
-    near = [c for c in masks if c not in sender.got and _within(sender.chip, c, chip)]
-    for c in near[turn % len(near) :] + near[: turn % len(near)] if near else ():
+    near = tags.near(sender, masks, chip)
+    start = turn % len(near) if near else 0
+    for c in (*near[start:], *near[:start]):
+        if c in sender.got:
+            continue
         for tag in tags.of(sender, c, masks[c])[:1]:
             cores = _some(tags.free[c][tag] & masks[c], most, turn, chip.cores.per_chip)
             tags.take(c, tag, cores)
             sender.got[c] = (tag, cores)
             return
+        if tags.own == 1:
+            near.remove(c)  # no tag is left there, for nobody
 
 
 def _within(home: int, target: int, chip: Chip) -> bool:
