@@ -112,7 +112,8 @@ def _dvs_gesture() -> Samples:
 def _gesture(held, i: int) -> np.ndarray:
     events, _ = held[i]
     t, x, y, p = (events[name].astype(np.int64) for name in ("t", "x", "y", "p"))
-    return np.column_stack([t - t.min(initial=0), (p * DVS_SIDE + y) * DVS_SIDE + x])
+    begin = t.min() if len(t) else 0
+    return np.column_stack([t - begin, (p * DVS_SIDE + y) * DVS_SIDE + x])
 
 
 EVENTS = {

@@ -382,3 +382,37 @@ def test_real_fsdd():
     assert len(data.train) + len(data.validation) == 2700 and len(data.test) == 300
     lengths = np.concatenate([np.diff(p.x.start) for p in (data.train, data.validation, data.test)]) / 8000
     assert (lengths.min(), lengths.mean(), lengths.max()) == pytest.approx((0.14, 0.44, 2.28), abs=0.006)
+
+
+def test_dvs_gesture_comes_through_tonic(tmp_path, monkeypatch):
+    """With a stand-in of tonic's data set: the same names, arguments and structured events, none of its code."""
+    import sys
+    import types
+
+    kinds = np.dtype([("x", np.int16), ("y", np.int16), ("p", bool), ("t", np.int64)])
+
+    class DVSGesture:
+        def __init__(self, save_to, train):
+            assert Path(save_to) == tmp_path
+            self.targets = [0, 1, 2, 0, 1, 2] if train else [2, 1]
+
+        def __len__(self):
+            return len(self.targets)
+
+        def __getitem__(self, i):
+            return np.array([(5, 7, True, 1000 + i), (0, 127, False, 9000)], kinds), self.targets[i]
+
+    monkeypatch.setenv("NEURO_DATA", str(tmp_path))
+    for name in ("tonic", "tonic.datasets"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(DataError, match=r"neuro\[events\]"):
+        load_dataset(Data(dataset="dvs_gesture"))
+    datasets = types.ModuleType("tonic.datasets")
+    datasets.DVSGesture = DVSGesture
+    monkeypatch.setitem(sys.modules, "tonic.datasets", datasets)
+    with pytest.raises(DataError, match="DVSGesture is missing"):
+        load_dataset(Data(dataset="dvs_gesture"))
+    (tmp_path / "DVSGesture").mkdir()
+    data = load_dataset(Data(dataset="dvs_gesture", validation=0.4))
+    assert data.test.y.tolist() == [2, 1] and data.train.x.channels == 2 * 128 * 128
+    assert data.test.x[np.array([1])].flat.tolist() == [[0, (128 + 7) * 128 + 5], [7999, 127 * 128]]

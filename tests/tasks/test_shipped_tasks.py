@@ -76,3 +76,19 @@ def test_users_are_told_what_does_not_fit_together(tmp_path):
         said = call("train", "ecg", "--chip", "dynapse1", "--out", tmp_path / "r", "--data", FILES, "--set", change)
         assert said.status == 2 and all(word in said.err for word in words), said.err
         assert not (tmp_path / "r").exists()
+
+
+def test_no_more_than_a_batch_is_ever_encoded_at_once(tmp_path, monkeypatch):
+    import neuro.data.batches as batches
+
+    sizes, encode = [], batches.encode
+
+    def noted(encoder, x, ids, *rest):
+        sizes.append(len(ids))
+        return encode(encoder, x, ids, *rest)
+
+    monkeypatch.setattr(batches, "encode", noted)
+    monkeypatch.setenv("NEURO_DATA", str(FILES))
+    task = neuro.load_task("mnist-binary", ["training.epochs=1", "data.validation=0.3", "training.batch=7"])
+    neuro.train(task, "binary-core", tmp_path / "run", progress=Quiet())
+    assert max(sizes[: -(-42 // 7)]) == 7 and sum(sizes[1:7]) == 40
