@@ -65,7 +65,7 @@ class Samples:
     x: values [n, channels] or signals [n, T, channels], float32 or bytes that stand for 0..1 in 255ths; or event counts
     [n, T, channels]; or samples of different lengths. y: labels [n], or [n, T] with −1 where a step has none. test,
     validation: numbers of the samples that the set's authors left out, where they did. groups: samples that must not be
-    split between training and validation (a subject's) have one number. Two readers of parts join as `joined`.
+    split between training and validation (a subject's) have one number.
     """
 
     x: Values
