@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -275,3 +276,46 @@ def test_python_refuses_what_the_command_line_refuses(tiny_file, tmp_path):
         neuro.sweep(tiny_file, "dynapse1", {"chip.slots": list(range(1, 1002))}, out=tmp_path / "x")
     assert not (tmp_path / "x").exists()
     assert torch.get_num_threads() == 1
+
+
+@pytest.fixture(params=["100k", "350k", "600k"])
+def small_disk(tmp_path, request):
+    """A file system of its own that a sweep fills, and a way to make it larger."""
+    import subprocess
+
+    place = tmp_path / "disk"
+    place.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={request.param}", "tmpfs", place], capture_output=True
+    ).returncode:
+        pytest.skip("no right to mount a small file system")
+    yield place, lambda: subprocess.run(["mount", "-o", "remount,size=60m", place], check=True)
+    subprocess.run(["umount", place], check=True)
+
+
+@pytest.mark.slow
+def test_a_disk_that_really_fills_up_ends_the_sweep_and_loses_nothing(grid, tiny_file, small_disk):
+    """Wherever it happens, in a run or in the database: one message, and the same command comes to the same table."""
+    out, enlarge = small_disk[0] / "s", small_disk[1]
+    said = call("sweep", tiny_file, "--chip", "dynapse1", *OVER, "--out", out)
+    assert said.status == 2 and said.err.count("neuro: ") == 1, said.err
+    assert re.search("No space left|disk is full|disk I/O error", said.err), said.err
+    enlarge()
+    table = neuro.sweep(tiny_file, "dynapse1", GRID, out=out, progress="quiet")
+    pd.testing.assert_frame_equal(without_times(table), without_times(neuro.load_sweep(grid)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_saves_and_the_same_command_goes_on(grid, tiny_file, tmp_path, workers):
+    out = tmp_path / "stopped"
+    command = ["sweep", tiny_file, "--chip", "dynapse1", *OVER, "--out", out, "--workers", workers]
+    process = spawn(*command)
+    until(lambda: list((out / "runs").glob("*/task.json")), process)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130 and "go on with the same command" in errors, errors
+    assert "Traceback" not in errors
+    assert len(list((out / "runs").glob("*/curves.png"))) < 4
+    table = neuro.sweep(tiny_file, "dynapse1", GRID, out=out, progress="quiet")
+    pd.testing.assert_frame_equal(without_times(table), without_times(neuro.load_sweep(grid)))
