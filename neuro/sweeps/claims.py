@@ -14,16 +14,16 @@ from neuro.sweeps.space import Point
 from neuro.sweeps.storage import point_of, waiting_trial
 from neuro.sweeps.trial import COMPLETE, FAILED, PRUNED, Outcome
 
-MOST_BEGUN = 3
+MOST_DEATHS = 3
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A trial that is ours: its number, its point, how often it was begun, and the lock that says so."""
+    """A trial that is ours, with the lock that says so. deaths: epochs done whenever a process of it was killed."""
 
     number: int
     point: Point
-    begun: int
+    deaths: list[int]
     held: Held
 
 
@@ -44,7 +44,7 @@ def _left_behind(study, definition: Definition, locks: Locks) -> Claim | None:
     for trial in _in_state(study, "RUNNING"):
         held = locks.take(f"trial-{trial.number}")
         if held is not None:
-            return _claimed(study, definition, trial.number, trial.params, held, trial.user_attrs.get("begun", 0))
+            return Claim(trial.number, point_of(trial.params, definition), trial.user_attrs.get("begun", []), held)
     return None
 
 
@@ -56,13 +56,18 @@ def _waiting(study, definition: Definition, locks: Locks) -> Claim | None:
     if not _in_state(study, "WAITING"):
         return None
     trial = study.ask()
-    return _claimed(study, definition, trial.number, trial.params, locks.take(f"trial-{trial.number}", wait=True), 0)
+    return Claim(trial.number, point_of(trial.params, definition), [], locks.take(f"trial-{trial.number}", wait=True))
 
 
-def _claimed(study, definition: Definition, number: int, params: dict, held: Held, begun: int) -> Claim:
-    claimed = Claim(number, point_of(params, definition), begun + 1, held)
-    _note(study, number, begun=claimed.begun)
-    return claimed
+def begin(study, claimed: Claim, epochs: int) -> bool:
+    """Note at which epoch a trial is begun; False where its processes keep dying without getting any further."""
+    note(study, claimed.number, begun=[*claimed.deaths, epochs])
+    return claimed.deaths[-MOST_DEATHS:] != [epochs] * MOST_DEATHS
+
+
+def end_early(study, claimed: Claim) -> None:
+    """Note that a trial's process stopped of its own will: that is no death."""
+    note(study, claimed.number, begun=claimed.deaths)
 
 
 def finish(study, definition: Definition, claimed: Claim, outcome: Outcome) -> None:
@@ -74,7 +79,7 @@ def finish(study, definition: Definition, claimed: Claim, outcome: Outcome) -> N
     if outcome.state == COMPLETE and None in values:
         unknown = names[values.index(None)]
         outcome = replace(outcome, state=FAILED, reason=f"{unknown} is unknown: the chip states no figures for it")
-    _note(study, claimed.number, outcome=asdict(outcome))
+    note(study, claimed.number, outcome=asdict(outcome))
     states = {COMPLETE: TrialState.COMPLETE, FAILED: TrialState.FAIL, PRUNED: TrialState.PRUNED}
     study.tell(claimed.number, values if outcome.state == COMPLETE else None, state=states[outcome.state])
     claimed.held.close()
@@ -92,7 +97,7 @@ def _in_state(study, name: str) -> list:
     return study.get_trials(deepcopy=False, states=(TrialState[name],))
 
 
-def _note(study, number: int, **facts) -> None:
+def note(study, number: int, **facts) -> None:
     """Write facts beside a trial that runs."""
     import optuna
 

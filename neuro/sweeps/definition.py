@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
-from neuro.descriptor import Chip, differing, load_chip
+from neuro.descriptor import Chip, chip_to_json, differing, load_chip
 from neuro.errors import DescriptionError, RunError
 from neuro.sweeps.objectives import check_objectives, may_prune
 from neuro.sweeps.space import Axis, Point, Space
@@ -21,7 +22,7 @@ MAY_GROW = ("seeds", "trials")
 class Definition:
     """A sweep: `settings` hold for every run; `objectives` empty = a grid; `trials`: how many runs, of an optimization.
 
-    content: the task as resolved before anything is varied, so that two sweeps of one name cannot be mixed up.
+    content, hashes: the task, and each chip's hash, before anything is varied, so that two sweeps are never mixed up.
     """
 
     task: str
@@ -31,6 +32,7 @@ class Definition:
     trials: int | None = None
     prune: bool = False
     content: str = ""
+    hashes: tuple[str, ...] = ()
 
     @property
     def total(self) -> int:
@@ -72,11 +74,16 @@ def define(
             f"this sweep has {total:,} runs, allowed without asking: {MOST_UNASKED:,}; say --yes (in Python sure=True) if "
             "you mean it, or give fewer values or seeds"
         )
-    for_task, _ = split_overrides(settings)
+    for_task, for_chip = split_overrides(settings)
     content = task_to_json(load_task(task, for_task))
-    definition = Definition(task, space, settings, objectives, trials, may_prune(objectives, prune), content)
+    hashes = tuple(_digest(load_chip(name, for_chip)) for name in space.chips)
+    definition = Definition(task, space, settings, objectives, trials, may_prune(objectives, prune), content, hashes)
     _check_values(definition)
     return definition
+
+
+def _digest(chip: Chip) -> str:
+    return hashlib.sha256(chip_to_json(chip).encode()).hexdigest()
 
 
 def _check_values(definition: Definition) -> None:
@@ -120,7 +127,7 @@ def definition_from_json(tree: dict, where: str) -> Definition:
         space = tree["space"]
         axes = tuple(Axis(axis["key"], tuple(axis["values"])) for axis in space["axes"])
         rest = {key: tree[key] for key in ("task", "trials", "prune", "content")}
-        lists = {key: tuple(tree[key]) for key in ("settings", "objectives")}
+        lists = {key: tuple(tree[key]) for key in ("settings", "objectives", "hashes")}
         return Definition(space=Space(tuple(space["chips"]), axes, space["seeds"]), **rest, **lists)
     except (KeyError, TypeError) as error:
         raise RunError(f"{where} is damaged ({error!r}); begin another sweep in another --out") from None
@@ -136,6 +143,9 @@ def check_same(begun: Definition, now: Definition, where: str) -> None:
         raise RunError(
             f"{where} was begun when the task had another {key} ({was!r}, not {would_be!r}); take another --out"
         )
+    changed = [c for c, old, new in zip(now.space.chips, begun.hashes, now.hashes, strict=False) if old != new]
+    if begun.space.chips == now.space.chips and changed:
+        raise RunError(f"{where} was begun when chip {changed[0]} was described otherwise; take another --out")
     one, other = (_comparable(d) for d in (begun, now))
     for key, was, would_be in differing(one, other):
         raise RunError(
@@ -145,6 +155,6 @@ def check_same(begun: Definition, now: Definition, where: str) -> None:
 
 
 def _comparable(definition: Definition) -> dict:
-    tree = asdict(replace(definition, task="", content=""))
+    tree = asdict(replace(definition, task="", content="", hashes=()))
     tree["over"] = {axis["key"]: axis["values"] for axis in tree["space"]["axes"]}
     return {"chips": tree["space"]["chips"], **{k: v for k, v in tree.items() if k not in (*MAY_GROW, "space")}}

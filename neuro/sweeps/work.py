@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 from neuro.errors import RunError
-from neuro.sweeps.claims import MOST_BEGUN, Claim, claim, finish, is_done, rivals_in
+from neuro.sweeps.claims import MOST_DEATHS, Claim, begin, claim, end_early, finish, is_done, rivals_in
 from neuro.sweeps.definition import Definition, definition_to_json
 from neuro.sweeps.locks import Locks
 from neuro.sweeps.table import table_of, write_table
@@ -36,15 +36,24 @@ def work(out: Path, definition: Definition, study, locks: Locks, tell: Callable[
 
 
 def _run(out: Path, definition: Definition, study, claimed: Claim) -> None:
+    folder = out / "runs" / f"{claimed.number:04d}"
     try:
-        if claimed.begun > MOST_BEGUN:
-            outcome = Outcome(FAILED, f"its process died {MOST_BEGUN} times (out of memory?)", {}, [])
-        else:
+        if begin(study, claimed, _epochs_done(folder)):
             rivals = rivals_in(study) if definition.prune else []
-            outcome = run_trial(claimed.point, definition, out / "runs" / f"{claimed.number:04d}", rivals)
+            outcome = run_trial(claimed.point, definition, folder, rivals)
+        else:
+            outcome = Outcome(FAILED, f"its process died {MOST_DEATHS} times at one place (out of memory?)", {}, [])
         finish(study, definition, claimed, outcome)
+    except BaseException:
+        end_early(study, claimed)
+        raise
     finally:
         claimed.held.close()
+
+
+def _epochs_done(folder: Path) -> int:
+    path = folder / "metrics.jsonl"
+    return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
 def save_table(out: Path, definition: Definition, study, locks: Locks) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tiny_task import call, refused, snapshot, spawn
+from tiny_task import ROOT, call, refused, snapshot, spawn
 
 import neuro
 from neuro.errors import DescriptionError, RunError
@@ -71,8 +72,6 @@ def test_the_same_command_again_runs_nothing(grid, tiny_file):
 
 
 def test_a_moved_folder_goes_on(grid, tiny_file, tmp_path):
-    import shutil
-
     shutil.copytree(grid, tmp_path / "elsewhere")
     table = neuro.sweep(tiny_file, "dynapse1", GRID, out=tmp_path / "elsewhere", progress="quiet")
     assert len(table) == 4
@@ -134,6 +133,16 @@ def test_more_seeds_go_on_but_other_values_or_tasks_do_not(grid, tiny_file, tmp_
         neuro.sweep(tiny_file, "dynapse1", {"chip.slots": [4, 8]}, out=out, settings=settings)
     with pytest.raises(RunError, match="begun with another chips"):
         neuro.sweep(tiny_file, "dynapse2", over, out=out, settings=settings)
+    other = tmp_path / "dynapse1.yaml"
+    shutil.copytree(ROOT / "chips", tmp_path, dirs_exist_ok=True)
+    other.write_text(other.read_text().replace("DYNAP-SE1, mixed", "DYNAP-SE1, another mixed"))
+    sides = {"seeds": 2, "settings": settings, "progress": "quiet"}
+    with pytest.raises(RunError, match="begun with another chips"):
+        neuro.sweep(tiny_file, other, over, out=out, **sides)
+    neuro.sweep(tiny_file, other, over, out=tmp_path / "own", **sides)
+    other.write_text(other.read_text().replace("another mixed", "a third mixed"))
+    with pytest.raises(RunError, match="chip .*dynapse1.yaml was described otherwise"):
+        neuro.sweep(tiny_file, other, over, out=tmp_path / "own", **sides)
     with pytest.raises(RunError, match="sweep of another task, tiny, not digits"):
         neuro.sweep("digits", "dynapse1", over, out=out)
 
@@ -227,7 +236,6 @@ def test_folders_of_something_else_and_damaged_ones_are_refused(grid, tiny_file,
 
 
 def test_a_database_of_another_version_is_told(grid, tiny_file, tmp_path):
-    import shutil
     import sqlite3
     from contextlib import closing
 
@@ -319,3 +327,28 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(grid, tiny_file, tmp_path, wo
     assert len(list((out / "runs").glob("*/curves.png"))) < 4
     table = neuro.sweep(tiny_file, "dynapse1", GRID, out=out, progress="quiet")
     pd.testing.assert_frame_equal(without_times(table), without_times(neuro.load_sweep(grid)))
+
+
+def test_stopping_often_is_no_failure_but_dying_at_one_place_is(tiny_file, tmp_path, monkeypatch):
+    import neuro.sweeps.work as work
+    from neuro.sweeps.trial import run_trial
+    from neuro.training.loop import Interrupted
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    over, settings = {"chip.slots": [2, 3]}, ["task.training.epochs=1", "task.populations.hidden.size=4"]
+    options = {"out": tmp_path / "s", "settings": settings, "progress": "quiet"}
+    for _ in range(5):
+        monkeypatch.setattr(work, "run_trial", stopped)
+        with pytest.raises(Interrupted, match="go on with the same command"):
+            neuro.sweep(tiny_file, "dynapse1", over, **options)
+    monkeypatch.setattr(work, "run_trial", run_trial)
+    monkeypatch.setattr(work, "end_early", lambda *_: None)  # as if killed: nothing is noted on the way out
+    for _ in range(3):
+        monkeypatch.setattr(work, "run_trial", stopped)
+        with pytest.raises(Interrupted):
+            neuro.sweep(tiny_file, "dynapse1", over, **options)
+    monkeypatch.setattr(work, "run_trial", run_trial)
+    table = neuro.sweep(tiny_file, "dynapse1", over, **options)
+    assert list(table.state) == ["failed", "complete"] and "died 3 times" in table.reason[0]
