@@ -172,7 +172,9 @@ class QRewiring(torch.optim.Optimizer):
             self.network.project_codes()
 
     def _number_turns(self) -> None:
-        """Tell every memory which draw is next."""
+        """Tell every memory which draw is next, where one draws codes or candidates."""
+        if not (hasattr(self.rounding, "draw") or any(part.candidates for part in self._redraws)):
+            return
         for number, (_, _, memory) in enumerate(self.network.synapses()):
             memory.turn = (self.steps, number)
 

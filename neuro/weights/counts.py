@@ -241,7 +241,7 @@ class CountScheme:
         pairs = list(zip(self.signs, self.currents, strict=True))
         return {pair: tuple(k for k, other in enumerate(pairs) if other == pair) for pair in dict.fromkeys(pairs)}
 
-    @property
+    @cached_property
     def _most_types(self) -> int:
         return max(map(len, self._groups.values()))
 
