@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from neuro.dynamics.advance import advance
+from neuro.dynamics.columns import FIRST, SIZE, few_events, most_columns, sum_columns, widest
 from neuro.dynamics.flat import (
     ADAPTATION,
     BETA,
@@ -43,18 +44,20 @@ FAST_SIGMOID, TRIANGLE, ARCTAN, SIGMOID, BOXCAR = range(5)
 
 @compiled
 def forward_tile(
-    where, choices, own, bits, start, offset, weight, constants, resting, state, refractory, u, v, a, busy
+    where, choices, own, bits, start, offset, weight, dense, constants, resting, state, refractory, u, v, a, busy
 ):
     """Step through bits [H + T, S], filling in those of the own neurons; where: steps and neurons from, to.
 
-    start [C · N + 1], offset and weight: the words of each neuron and current, offset = delay · S − source row.
-    state [N, 2 + C, 16] and refractory [N, 16] are advanced by constants [N, 7 + C, 16] and resting [N, 16]. u, a and busy
-    are [T, N · 16], or [1, N · 16] where they need not be kept; v [T, N · 16], or of length 0.
+    start [C · N + 1], offset and weight: the words of each neuron and current, offset = delay · S − source row. dense: see
+    `neuro.dynamics.columns`. state [N, 2 + C, 16] and refractory [N, 16] are advanced by constants [N, 7 + C, 16] and
+    resting [N, 16]. u, a and busy are [T, N · 16], or [1, N · 16] where they need not be kept; v [T, N · 16], or of length 0.
     """
     begun, ended, low, high = where
+    populations, offsets, places, table = dense
     neurons, currents = len(state), state.shape[1] - SYN
-    rows = bits.shape[1]
-    words, sums = bits.reshape(-1), np.empty(currents * LANES, np.float32)
+    rows, words = bits.shape[1], bits.reshape(-1)
+    sums, spoken = np.empty(currents * LANES, np.float32), np.empty(LANES * most_columns(populations), np.int32)
+    wide = np.empty(currents * LANES * widest(populations), np.float32)
     for t in range(begun, ended):
         now = t + choices[HISTORY]
         if choices[ADAPTATION] == THRESHOLD:
@@ -62,11 +65,24 @@ def forward_tile(
         if choices[RESTS]:
             _note_resting(busy[t if len(busy) > 1 else 0], refractory, low, high)
         here = u[t if len(u) > 1 else 0]
-        for n in range(low, high):
-            for c in range(currents):
-                k = c * neurons + n
-                masked_sum(sums, c * LANES, words, now * rows, offset, weight, start[k], start[k + 1])
-            bits[now, own + n] = advance(choices, constants, resting, n, state, refractory, n, sums, 0, here, n * LANES)
+        for p in range(len(populations)):
+            first, size = populations[p, FIRST], populations[p, SIZE]
+            whole = low <= first and first + size <= high
+            if whole and few_events(words, now * rows, populations[p], offsets):
+                sum_columns(wide, words, now * rows, populations[p], currents, offsets, places, table, spoken)
+                for n in range(first, first + size):
+                    at, place = (n - first) * currents * LANES, n * LANES
+                    bits[now, own + n] = advance(
+                        choices, constants, resting, n, state, refractory, n, wide, at, here, place
+                    )
+                continue
+            for n in range(max(first, low), min(first + size, high)):
+                for c in range(currents):
+                    k = c * neurons + n
+                    masked_sum(sums, c * LANES, words, now * rows, offset, weight, start[k], start[k + 1])
+                bits[now, own + n] = advance(
+                    choices, constants, resting, n, state, refractory, n, sums, 0, here, n * LANES
+                )
         if len(v):
             _copy_row(v[t], state, V, low, high)
 
