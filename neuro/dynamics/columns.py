@@ -7,9 +7,11 @@ row (block · Q + q) of 64 numbers, q = (column · C + current) · D + line, Q =
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from neuro.dynamics.lanes import ROW, lowest, ones, row_sum, transposed
+from neuro.dynamics.lanes import ROW, fourfold_sum, lowest, ones, row_sum, transposed
 from neuro.dynamics.vector import LANES
 from neuro.jit import compiled
 
@@ -19,6 +21,39 @@ FIRST, SIZE, WORDS, BEGIN, END, WHOLE, BASE, LINES = range(
 BLOCK = ROW * LANES
 DENSE = 1 / 8  # share of weights that are there, from which on spikes can cost less than words
 WORD_COST, EVENT_COST = 20, 64  # in what a neuron and event cost (measured): a word; an event besides its neurons
+
+
+def lay_out(network, weights, sources, planes: int, own: int, rows: int, take: Callable):
+    """Lay out what the loops need: (populations, offsets, places, table) forward, and back (populations, column_of, delays,
+    table).
+
+    weights [n, M, C, D] and sources [1, M] of each population of a `Spiking`; neurons are source rows from `own` on, of
+    `rows` in all; take: gives an array of a length.
+    """
+    delay, ids = network.route[:, None] + network.lines, np.arange(len(network.route))
+    offset = delay * rows - np.where(ids < network.inputs, ids, ids - network.inputs + own)[:, None]
+    number = [int(np.count_nonzero(weight)) for weight in weights]
+    parts = list(zip(weights, sources, number, strict=True))
+    dense = [len(source) == 1 and planes == 1 and there >= DENSE * weight.size for weight, source, there in parts]
+    needed = [-(-len(weight) // BLOCK) * weight[0].size * full for weight, full in zip(weights, dense, strict=True)]
+    table = take((sum(needed) + 1) * BLOCK)
+    table[-BLOCK:] = 0
+    listed, places, populations = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], []
+    column_of = np.full((len(weights), network.neurons), -1, np.int32)
+    for p, (weight, source, there) in enumerate(parts):
+        neurons, columns, currents, lines = weight.shape
+        at, base = sum(map(len, listed)), sum(needed[:p])
+        if dense[p]:
+            turn_weights(weight.reshape(neurons, -1), table[base * BLOCK :])
+            listed.append(source[0])
+            places.append((np.arange(columns)[:, None] * (currents * lines) + np.arange(lines)).reshape(-1))
+            of_neurons = source[0] >= network.inputs
+            column_of[p, source[0][of_neurons] - network.inputs] = np.arange(columns)[of_neurons]
+        ends = (at * lines, (at + columns * dense[p]) * lines)
+        populations.append((network.first[p], neurons, there, *ends, columns * currents * lines, base, lines))
+    heard, populations = np.concatenate(listed), np.array(populations, np.int64)
+    forward = populations, offset[heard].reshape(-1).astype(np.int32), np.concatenate(places).astype(np.int32), table
+    return forward, (populations, column_of, delay[heard].reshape(-1).astype(np.int32), table)
 
 
 @compiled
@@ -91,3 +126,44 @@ def turn_weights(weight, table):
                 for k in range(LANES):
                     value = weight[row + k, q] if row + k < neurons else np.float32(0)
                     table[(block * columns + q) * BLOCK + n + k] = value
+
+
+@compiled
+def gather_gradients(of_z, least, most, grad, t, populations, column_of, delays, table):
+    """Add to of_z [·] what neurons least … most − 1 get back from populations in tables; grad [T + D, C, N · 16].
+
+    column_of [P, N]: the column of a population that is a neuron, −1 if none is; delays: of its columns. The last row of
+    the table is 0; of_z has room for three neurons more.
+    """
+    currents, neurons = grad.shape[1], grad.shape[2] // LANES
+    flat, nothing, rows = grad.reshape(-1), len(table) - BLOCK, np.empty(4, np.int64)
+    for p in range(len(populations)):
+        if populations[p, BEGIN] == populations[p, END]:
+            continue
+        first, size, lines = populations[p, FIRST], populations[p, SIZE], populations[p, LINES]
+        for k in range(least, most, 4):
+            for line in range(lines):
+                done = 0
+                while done < 4:
+                    later = -1  # neurons whose spikes take as long go together
+                    upto = done
+                    while upto < 4:
+                        m = column_of[p, k + upto] if k + upto < most else -1
+                        now = delays[populations[p, BEGIN] + m * lines + line] if m >= 0 else later
+                        if later >= 0 and now != later:
+                            break
+                        later = now
+                        upto += 1
+                    if later >= 0:
+                        for c in range(currents):
+                            base = ((t + later) * currents + c) * neurons + first
+                            for block in range(0, size, BLOCK):
+                                for i in range(4):
+                                    m = column_of[p, k + i] if done <= i < upto and k + i < most else -1
+                                    q = (m * currents + c) * lines + line
+                                    row = populations[p, BASE] + block // BLOCK * populations[p, WHOLE] + q
+                                    rows[i] = row * BLOCK if m >= 0 else nothing
+                                number = min(BLOCK, size - block)
+                                place = (rows[0], rows[1], rows[2], rows[3], number)
+                                fourfold_sum(of_z, (k - least) * LANES, flat, base + block, table, *place)
+                    done = upto

@@ -69,6 +69,31 @@ def weighted_sum(typing, out, at, values, base, offset, weight, start, end):
 
 
 @intrinsic
+def fourfold_sum(typing, out, at, values, base, weight, first, second, third, fourth, number):
+    """out[at + 16 i + 0 … 15] += Σ weight[row_i + j] · values[16 · (base + j) + 0 … 15], j below number, i below 4.
+
+    What four sums need of values is loaded once.
+    """
+
+    def code(context, b, signature, args):
+        data = pointers(context, b, signature, args)
+        places = [b.add(args[1], INDEX(LANES * i)) for i in range(4)]
+
+        def body(b, j, totals):
+            vector = load_vector(b, data[2], b.mul(b.add(args[3], j), INDEX(LANES)))
+            scales = [splat(b, load(b, data[4], b.add(row, j))) for row in args[5:9]]
+            return [b.fadd(t, b.fmul(vector, s, FAST), FAST) for t, s in zip(totals, scales, strict=True)]
+
+        sums = loop(b, INDEX(0), args[9], [load_vector(b, data[0], place) for place in places], body)
+        for place, total in zip(places, sums, strict=True):
+            store(b, data[0], place, total)
+        return context.get_dummy_value()
+
+    arguments = (out, at, values, base, weight, first, second, third, fourth, number)
+    return signed(types.void, *arguments), code
+
+
+@intrinsic
 def row_sum(typing, out, at, values, place, shift, start, end):
     """out[at : at + 64] = Σ values[64 · (place[e] + shift) + 0 … 63], e from start to end."""
 

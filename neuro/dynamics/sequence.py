@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from neuro.dynamics import columns as columns_
-from neuro.dynamics import flat, words
+from neuro.dynamics import columns, flat, words
 from neuro.dynamics import tile as t16
 from neuro.dynamics.model import State
 from neuro.dynamics.vector import LANES
@@ -68,7 +67,9 @@ class Run:
         self.own = network.inputs * self.planes
         self._pack(events.contiguous().numpy(), history.contiguous().numpy())
         self._list_words()
-        self.dense = self._list_columns()
+        self.dense, self.dense_back = columns.lay_out(
+            network, self.weights, self.sources, self.planes, self.own, self.bits.shape[2], self._take
+        )
         self.choices = network.choices(bool((state.refractory > 0).any()), self.past)
         self.spans, self.again = self._spans()
         self.state = self._tiled(torch.stack([state.v, state.a, *state.i]))
@@ -125,35 +126,6 @@ class Run:
             wiring = (source, network.inputs, self.planes, network.route, network.lines, rows)
             place = at[:, first : first + len(weight)]
             words.list_words(weight, *wiring, place, self.row, self.offset, self.value)
-
-    def _list_columns(self) -> tuple[np.ndarray, ...]:
-        """Lay out the weights of populations that hear nearly all they could, for `neuro.dynamics.columns`."""
-        network, rows = self.network, self.bits.shape[2]
-        delays = network.route[:, None] + network.lines
-        offset = (
-            delays * rows - np.where(np.arange(len(delays)) < network.inputs, 0, self.own - network.inputs)[:, None]
-        )
-        offset -= np.arange(len(delays))[:, None]
-        table, offsets, places, populations, base = [], [], [], [], 0
-        for first, weight, source in zip(network.first, self.weights, self.sources, strict=True):
-            neurons, columns, currents, lines = weight.shape
-            number = int(np.count_nonzero(weight))
-            at = sum(map(len, offsets))
-            full = len(source) == 1 and self.planes == 1 and number >= columns_.DENSE * weight.size
-            if full:
-                turned = np.empty(
-                    -(-neurons // columns_.BLOCK) * columns_.BLOCK * columns * currents * lines, np.float32
-                )
-                columns_.turn_weights(weight.reshape(neurons, -1), turned)
-                table.append(turned)
-                offsets.append(offset[source[0]].reshape(-1))
-                place = np.arange(columns)[:, None] * (currents * lines) + np.arange(lines)
-                places.append(place.reshape(-1))
-            end = at + columns * lines * full
-            populations.append((first, neurons, number, at, end, columns * currents * lines, base, lines))
-            base += len(table[-1]) // columns_.BLOCK if full else 0
-        joined = (_joined(offsets, np.int32), _joined(places, np.int32), _joined(table, np.float32))
-        return np.array(populations, np.int64), *joined
 
     def _tiled(self, rows: torch.Tensor) -> np.ndarray:
         """Turn [K, B, N] into [tiles, N, K, 16], zeros where a tile has no sample."""
@@ -293,12 +265,16 @@ class Run:
 
     def _listeners(self) -> tuple[np.ndarray, ...]:
         """List where the spikes of each neuron go."""
-        begin = np.zeros(self.network.neurons + 1, np.int64)
-        words.count_listeners(self.row, self.own, begin)
+        neurons, populations = self.network.neurons, self.dense[0]
+        in_tables = np.zeros(neurons, np.bool_)
+        for first, size, begin, end in populations[:, [columns.FIRST, columns.SIZE, columns.BEGIN, columns.END]]:
+            in_tables[first : first + size] = begin < end
+        begin = np.zeros(neurons + 1, np.int64)
+        words.count_listeners(self.start, self.row, self.own, in_tables, begin)
         begin = begin.cumsum()
         towards, worth = np.empty(begin[-1], np.int32), np.empty(begin[-1], np.float32)
         words.list_listeners(
-            *(self.start, self.row, self.offset, self.value, self.bits.shape[2], self.own),
+            *(self.start, self.row, self.offset, self.value, self.bits.shape[2], self.own, in_tables),
             *(begin[:-1].copy(), towards, worth),
         )
         return begin, towards, worth
@@ -311,7 +287,7 @@ class Run:
         for where in reversed(self._turns(last - first)):
             jobs = [
                 (
-                    *(place, self.choices, slope, *listeners, network.by_lane),
+                    *(place, self.choices, slope, listeners, self.dense_back, network.by_lane),
                     *(tape.u[k], tape.v[k], tape.a[k], tape.busy[k]),
                     *(of_z[first:last], z_at, of_v[first:last], v_at, k * LANES, carried[k], grad[k]),
                 )
@@ -354,7 +330,3 @@ class Run:
         place = np.empty(begin[-1], np.int32)
         in_parallel(self.threads, words.list_events, [(*part, begin, place) for part in parts])
         return begin, place
-
-
-def _joined(parts: list[np.ndarray], kind) -> np.ndarray:
-    return np.concatenate([np.zeros(0, kind), *parts]).astype(kind)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from neuro.dynamics.advance import advance
-from neuro.dynamics.columns import FIRST, SIZE, few_events, most_columns, sum_columns, widest
+from neuro.dynamics.columns import FIRST, SIZE, few_events, gather_gradients, most_columns, sum_columns, widest
 from neuro.dynamics.flat import (
     ADAPTATION,
     BETA,
@@ -50,7 +50,7 @@ def forward_tile(
 
     start [C · N + 1], offset and weight: the words of each neuron and current, offset = delay · S − source row. dense: see
     `neuro.dynamics.columns`. state [N, 2 + C, 16] and refractory [N, 16] are advanced by constants [N, 7 + C, 16] and
-    resting [N, 16]. u, a and busy are [T, N · 16], or [1, N · 16] where they need not be kept; v [T, N · 16], or of length 0.
+    resting [N, 16]. u, a and busy are [T, N · 16], or [1, N · 16] if not to be kept; v [T, N · 16], or of length 0.
     """
     begun, ended, low, high = where
     populations, offsets, places, table = dense
@@ -103,21 +103,22 @@ def _note_resting(busy, refractory, low, high):
 
 @compiled
 def backward_tile(
-    where, choices, slope, start, offset, weight, constants, u, v, a, busy, to_z, z_at, to_v, v_at, first, carried, grad
+    where, choices, slope, heard, dense, constants, u, v, a, busy, to_z, z_at, to_v, v_at, first, carried, grad
 ):
     """Fill grad [T + D, C, N · 16] with dL/dc, D the longest delay; its last D steps are those of later steps.
 
-    where: steps and neurons from, to. start [N + 1], offset and weight: where the spikes of each neuron go, offset =
-    (delay · C + current) · N + target. to_z [T, B, R]: the gradient of the spikes of some populations side by side, z_at
-    [P, 3]: of each the first neuron, its place in R, and its size; to_v and v_at likewise, of their membranes; the tile's
-    samples begin at `first`. slope: width and scale of the surrogate. v [1 + T, N · 16], from the state before the first
-    step on, is read where the leak is linear to zero. carried [2 + C, N · 16]: the gradient of the state after these
-    steps, and then of the state before.
+    where: steps and neurons from, to. heard: start [N + 1], offset and weight, where the spikes of each neuron go, offset =
+    (delay · C + current) · N + target; but for populations in the tables of dense, see `gather_gradients`. to_z [T, B, R]:
+    the gradient of the spikes of some populations side by side, z_at [P, 3]: of each the first neuron, its place in R, and
+    its size; to_v and v_at likewise, of their membranes; the tile's samples begin at `first`. slope: width and scale of the
+    surrogate. v [1 + T, N · 16], from the state before the first step on, is read where the leak is linear to zero.
+    carried [2 + C, N · 16]: the gradient of the state after these steps, and then of the state before.
     """
     begun, ended, least, most = where
+    start, offset, weight = heard
     currents, neurons = grad.shape[1], grad.shape[2] // LANES
     flat, rests_at_all, holds = grad.reshape(-1), choices[RESTS] != 0, choices[RESTS] != 0 and choices[HOLDS] != 0
-    room = AT_ONCE * LANES
+    room = (AT_ONCE + 3) * LANES
     z, spread, slopes = np.empty(room, np.float32), np.empty(room, np.float32), np.empty(room, np.float32)
     for t in range(ended - 1, begun - 1, -1):
         for n in range(least, most, AT_ONCE):
@@ -144,6 +145,7 @@ def backward_tile(
                 weighted_sum(
                     of_z, (k - n) * LANES, flat, t * currents * neurons, offset, weight, start[k], start[k + 1]
                 )
+            gather_gradients(z, n, last, grad, t, *dense)
             if choices[ADAPTATION]:
                 _add(of_z, of_a)
             if not choices[DETACHED]:

@@ -60,17 +60,24 @@ def list_words(weight, source, inputs, planes, route, lines, rows, at, row, offs
 
 
 @compiled
-def count_listeners(row, own, begin):
-    """Count in begin [N + 1], from place 1 on, the words that hear each neuron; neurons are source rows from `own` on."""
-    for e in range(len(row)):
-        if row[e] >= own:
-            begin[row[e] - own + 1] += 1
+def count_listeners(start, row, own, left_out, begin):
+    """Count in begin [N + 1], from place 1 on, the words that hear each neuron; neurons are source rows from `own` on.
+
+    left_out [N]: targets whose words do not count.
+    """
+    for k in range(len(start) - 1):
+        if not left_out[k % len(left_out)]:
+            for e in range(start[k], start[k + 1]):
+                if row[e] >= own:
+                    begin[row[e] - own + 1] += 1
 
 
 @compiled
-def list_listeners(start, row, offset, value, rows, own, at, towards, worth):
+def list_listeners(start, row, offset, value, rows, own, left_out, at, towards, worth):
     """List the words that hear each neuron, in places at [N] and after: (delay · C + current) · N + target, and value."""
     for k in range(len(start) - 1):
+        if left_out[k % len(left_out)]:
+            continue
         for e in range(start[k], start[k + 1]):
             if row[e] >= own:
                 n = row[e] - own
