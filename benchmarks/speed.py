@@ -10,7 +10,7 @@ backward. Firing rates differ and are stated.
 Expected before measuring: with 64 words a neuron the loops visit 1/27 of a dense matrix of row 1, so about 20 times
 fewer milliseconds than the floor at the same efficiency; a prototype reached 13.7 ms where snnTorch took 268.
 
-    python benchmarks/speed.py [--rows 1 2 4 5 quick] [--repeats 7]
+    python benchmarks/speed.py [--rows 1 2 3 4 5 quick] [--repeats 7]
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import subprocess
 import sys
 import time
 
+import layers
 import torch
 from machine import circumstances, save, spread
 
@@ -36,6 +37,7 @@ PAUSE_S = 0.1  # until the threads of the contender before have gone to sleep
 ROWS = {
     "1": {"neurons": 1024, "inputs": 700, "steps": 100, "batch": 32, "peers": True},
     "2": {"neurons": 264, "inputs": 81, "steps": 784, "batch": 256, "peers": True},
+    "3": {"neurons": 1034, "layers": (512, 512, 10), "inputs": 784, "steps": 25, "batch": 128, "peers": True},
     "4": {"neurons": 16384, "inputs": 4096, "steps": 50, "batch": 8, "peers": False},
     "5": {"neurons": 65536, "inputs": 8192, "steps": 10, "batch": 4, "peers": False},
 }
@@ -183,10 +185,15 @@ CONTENDERS = {
 }
 
 
+def contenders_of(row: dict) -> dict:
+    """Who takes part in a row."""
+    return layers.CONTENDERS if "layers" in row else CONTENDERS
+
+
 def serve(name: str, row: dict) -> None:
     """Be one contender: a step for every line read, its time written; at the end rates, memory and optimizer."""
     begun = time.perf_counter()
-    step, rates, *more = CONTENDERS[name](row)
+    step, rates, *more = contenders_of(row)[name](row)
     step()
     print(json.dumps({"first_s": time.perf_counter() - begun}), flush=True)
     for line in sys.stdin:
@@ -251,7 +258,7 @@ class Process:
 def measure(key: str, row: dict, repeats: int) -> dict:
     """Time one row, contenders in turn."""
     print(f"\nrow {key}: {row['neurons']} neurons, {row['inputs']} inputs, T {row['steps']}, B {row['batch']}")
-    names = list(CONTENDERS)[: None if row["peers"] else 2]
+    names = list(contenders_of(row))[: None if row["peers"] else 2]
     running = {name: Process(name, key) for name in names}
     taken = {name: [] for name in names}
     for _ in range(repeats):
@@ -272,7 +279,7 @@ def measure(key: str, row: dict, repeats: int) -> dict:
     return {
         **{k: row[k] for k in ("neurons", "inputs", "steps", "batch")},
         "words": WORDS,
-        "input_rate": INPUT_RATE,
+        "input_rate": layers.INPUT_RATE if "layers" in row else INPUT_RATE,
         "contenders": table,
         "ns_per_neuron_step_and_sample": round(1e9 * least / visits, 2),
     }
@@ -283,7 +290,9 @@ def main() -> None:
     rows = ROWS | QUICK
     parser.add_argument("--rows", nargs="+", choices=rows, default=list(ROWS))
     parser.add_argument("--repeats", type=int, default=5, help="turns of each contender")
-    parser.add_argument("--serve", choices=CONTENDERS, help="be one contender (used by the script itself)")
+    parser.add_argument(
+        "--serve", choices={*CONTENDERS, *layers.CONTENDERS}, help="be one contender (used by the script itself)"
+    )
     arguments = parser.parse_args()
     if arguments.serve:
         serve(arguments.serve, rows[arguments.rows[0]])
