@@ -410,7 +410,7 @@ def test_broken_table_files(tmp_path, tables, shared_run):
     with_files({manifest: b"[]"}, "manifest.json")
     with_files({manifest: kept[manifest][:1000]}, "manifest.json", "JSON")
     with_files({manifest: kept[manifest].replace(b'"version": 1', b'"version": 2')}, "manifest.json", "version")
-    (folder / "axons.csv").write_text("chip\n")
+    (folder / "others.csv").write_text("chip\n")
     synapses.unlink()
     manifest.write_bytes(kept[manifest])
     refused(call("check", folder, "--edited"), "synapses.csv")
