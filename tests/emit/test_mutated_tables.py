@@ -129,12 +129,13 @@ def fate(network, folder, original, rng) -> str:
     return "unseen" if behave_alike(network, original, tables, rng) else "seen"
 
 
-def never_read(chip, told: str) -> bool:
-    """v_reset where reset subtracts and nothing holds, decay_a where nothing adapts: no neuron reads them."""
-    constant, neuron = told.removeprefix("constant ").split(":")[0], chip.neuron
+def never_read(tables, told: str) -> bool:
+    """v_reset where reset subtracts and nothing holds, decay_a where no neuron feels adaptation: nothing reads them."""
+    constant, neuron = told.removeprefix("constant ").split(":")[0], tables.chip.neuron
     if constant == "v_reset":
         return neuron.reset == "subtract" and neuron.refractory == "integrate"
-    return constant == "decay_a" and neuron.adaptation == "none"
+    felt = neuron.adaptation != "none" and any(p.to_set().beta for p in tables.manifest.parameter_sets)
+    return constant == "decay_a" and not felt
 
 
 def mutations(name, seeds, times, tmp_path):
@@ -149,7 +150,7 @@ def mutations(name, seeds, times, tmp_path):
             told = (mutate_constant if number % 4 == 0 else mutate_cell)(folder, rng)
             end = fate(network, folder, original, rng)
             fates[end] += 1
-            if end == "unseen" and not never_read(network.plan.chip, told):
+            if end == "unseen" and not never_read(original, told):
                 unseen.append((seed, told))
             shutil.rmtree(folder)
     return fates, unseen
