@@ -22,6 +22,7 @@ benchmarks: $(STAMP)
 	$(BIN)/neuro demo --out runs/picture && cp runs/picture/overview.png benchmarks/results/
 	$(BIN)/python benchmarks/training_step.py
 	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/replay.py
 	$(BIN)/python benchmarks/digits.py
 	$(BIN)/python benchmarks/digits.py --chip dynapse2
 	$(BIN)/python benchmarks/digits.py --chip truenorth

@@ -64,6 +64,16 @@ def text() -> str:
             f"{of['neuro, slots']['median_ms']:.0f} ms; norse takes {norse} that, snnTorch {snntorch}, the dense matrix "
             f"products alone {floor}. More sizes in `benchmarks/results/speed.json`."
         )
+    replay = result("replay")
+    if replay:
+        stream, mesh = (replay["rows"][row]["contenders"] for row in ("stream", "mesh"))
+        ours, brian = stream["neuro"], stream.get("Brian2, C++ standalone")
+        beside = f" (Brian2's C++ at {brian['rate_hz']:.0f} Hz: {brian['times_real_time']:.0f} ×)" if brian else ""
+        lines.append(
+            f"\nA configuration of {replay['rows']['stream']['neurons']:,} neurons at {ours['rate_hz']:.0f} Hz is replayed "
+            f"{ours['times_real_time']:.0f} × faster than real time{beside}, one of "
+            f"{replay['rows']['mesh']['neurons']:,} at {mesh['neuro']['rate_hz']:.0f} Hz {mesh['neuro']['times_real_time']:.1f} ×."
+        )
     return "\n".join(lines)
 
 

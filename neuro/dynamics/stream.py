@@ -14,7 +14,7 @@ from neuro.dynamics.advance import advance
 from neuro.dynamics.flat import SYN, V
 from neuro.dynamics.lanes import fetch, lowest, nonzero, spread_sum
 from neuro.dynamics.vector import LANES
-from neuro.jit import compiled
+from neuro.jit import compiled, estimated
 
 BLOCK = 16  # vectors that are passed over together while they rest: 256 neurons, a core of many chips
 AHEAD = 3  # events whose words are asked for in advance
@@ -124,6 +124,18 @@ def show_spikes(spikes, spike_at, low, z):
             k = spikes[e] - low
             if 0 <= k < z.shape[1]:
                 z[t, k] = 1
+
+
+@estimated
+def count_events(events):
+    """How many events there are in whole numbers of them [T, S]."""
+    total = 0
+    for t in range(len(events)):
+        here = np.float32(0)  # of one step: fewer than float32 counts exactly
+        for s in range(events.shape[1]):
+            here += events[t, s]
+        total += int(here)
+    return total
 
 
 @compiled

@@ -14,7 +14,7 @@ import torch
 
 from neuro.dynamics import State, step
 from neuro.dynamics.flat import SYN, A, V, choices_of, rows_again, vectors_of
-from neuro.dynamics.stream import BLOCK, deliver_past, list_events, run_stream, show_spikes
+from neuro.dynamics.stream import BLOCK, count_events, deliver_past, list_events, run_stream, show_spikes
 from neuro.dynamics.vector import LANES
 from neuro.emulator.parts import Part, cut
 from neuro.emulator.wiring import Wiring
@@ -185,6 +185,6 @@ class _Replay:
 def _listed(events: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """List the sources that have events [T, I], as often as they have one, and where each step's begin."""
     given_at = np.zeros(len(events) + 1, np.int64)
-    given = np.empty(int(events.sum(dtype=np.float64)), np.int32)
+    given = np.empty(count_events(events), np.int32)
     list_events(events, given, given_at)
     return given, given_at

@@ -34,7 +34,8 @@ def check_events(tables: Tables, x) -> torch.Tensor:
                 "the same for every input"
             )
         _check_numbers(name, part, tables)
-    return torch.cat([part.float() for part in parts.values()], -1).contiguous()
+    whole = [part.float() for part in parts.values()]
+    return (torch.cat(whole, -1) if len(whole) > 1 else whole[0]).contiguous()
 
 
 def _tensor(name: str, values) -> torch.Tensor:
