@@ -66,13 +66,16 @@ def text() -> str:
         )
     replay = result("replay")
     if replay:
-        stream, mesh = (replay["rows"][row]["contenders"] for row in ("stream", "mesh"))
-        ours, brian = stream["neuro"], stream.get("Brian2, C++ standalone")
+        stream, mesh = (replay["rows"][row] for row in ("stream", "mesh"))
+        ours, board, brian = (
+            row["contenders"].get(name)
+            for row, name in ((stream, "neuro"), (mesh, "neuro"), (stream, "Brian2, C++ standalone"))
+        )
         beside = f" (Brian2's C++ at {brian['rate_hz']:.0f} Hz: {brian['times_real_time']:.0f} ×)" if brian else ""
         lines.append(
-            f"\nA configuration of {replay['rows']['stream']['neurons']:,} neurons at {ours['rate_hz']:.0f} Hz is replayed "
-            f"{ours['times_real_time']:.0f} × faster than real time{beside}, one of "
-            f"{replay['rows']['mesh']['neurons']:,} at {mesh['neuro']['rate_hz']:.0f} Hz {mesh['neuro']['times_real_time']:.1f} ×."
+            f"\nA configuration of {stream['neurons']:,} neurons at {ours['rate_hz']:.0f} Hz is replayed "
+            f"{ours['times_real_time']:.0f} × faster than real time{beside}, one of {mesh['neurons']:,} at "
+            f"{board['rate_hz']:.0f} Hz {board['times_real_time']:.1f} ×."
         )
     return "\n".join(lines)
 
