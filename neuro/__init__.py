@@ -33,7 +33,7 @@ _HOMES = {
     "from_norse": "neuro.interop",
     "from_snntorch": "neuro.interop",
 }
-_ROOMS = ("weights", "dynamics", "errors", "reports")
+_ROOMS = ("weights", "dynamics", "errors", "rewiring", "emulator", "reports")
 
 __all__ = [*list(_HOMES), "weights"]  # noqa: PLE0604  (names come from the table above)
 
