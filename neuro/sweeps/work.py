@@ -75,9 +75,10 @@ def work_in_processes(
                 time.sleep(POLL_S)
                 tell(study)
         finally:
-            for process in processes:
+            for process in processes:  # all, before any is waited for: else the others go on
                 if process.poll() is None:
                     process.send_signal(signal.SIGINT)
+            for process in processes:
                 process.wait()
         for process, errors in zip(processes, said, strict=True):
             if process.returncode:
