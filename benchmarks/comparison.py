@@ -10,7 +10,7 @@ Expected before measuring: at 64 slots all but the four values are within a poin
 ahead, post-hoc rounding last, and the published parts between.
 
     python benchmarks/comparison.py                      # the whole table: about half a day
-    python benchmarks/comparison.py --tiny --out /tmp/x   # proves that it works, in a minute or two; figures mean nothing
+    python benchmarks/comparison.py --tiny --out runs/x  # proves that it works, in a minute or two; figures mean nothing
     python benchmarks/comparison.py --show               # the table from the rows there are
 """
 

@@ -73,7 +73,7 @@ class Spiking:
         held = [weight.detach().contiguous().numpy() for weight in weights]
         sequence = Run(self, held, sources, learns, cut)
         sequence.begin(events, state, history)
-        shown = _Run.apply(sequence, tuple(z_of), tuple(v_of), *weights)
+        shown = _Differentiable.apply(sequence, tuple(z_of), tuple(v_of), *weights)
         return (
             list(shown[: len(z_of)]),
             list(shown[len(z_of) :]),
@@ -133,7 +133,7 @@ class _Buffers:
         return {"free": {}}  # copies of a network need none of them
 
 
-class _Run(torch.autograd.Function):
+class _Differentiable(torch.autograd.Function):
     @staticmethod
     def forward(ctx, sequence, z_of, v_of, *weights):
         membranes = sequence.forward(v_of)
