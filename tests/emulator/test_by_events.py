@@ -1,32 +1,17 @@
 """The compiled replay against the one by the step of `neuro.dynamics`: every spike, membrane and state to the bit."""
 
-import itertools
-
 import numpy as np
 import pytest
 import torch
+from neuron_models import MODELS, SETS
 from scipy.sparse import csr_array
 
-from neuro.dynamics import NeuronModel, ParameterSet, State, stack
+from neuro.dynamics import ParameterSet, State, stack
 from neuro.emulator import by_events
 from neuro.emulator.by_events import ByEvents
 from neuro.emulator.by_steps import BySteps
 from neuro.emulator.wiring import Wiring
 
-MODELS = [
-    NeuronModel(*choices)
-    for choices in itertools.product(
-        ("exponential", "linear", "linear_to_zero"),
-        ("subtract", "to_value"),
-        ("hold", "integrate"),
-        (False, True),
-        ("none", "current", "threshold"),
-    )
-]
-SETS = [
-    ParameterSet(0.875, (0.5, 0.75), theta=1.0, v_reset=0.125, floor=-0.25, bias=0.0625, beta=0.25, decay_a=0.75),
-    ParameterSet(0.5, (0.25, 0.875), theta=0.75, floor=-0.5, refractory_steps=2, beta=0.125, decay_a=0.5),
-]
 INPUTS, CURRENTS = 7, 2
 
 
