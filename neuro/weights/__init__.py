@@ -1,11 +1,23 @@
 """What a synapse memory can hold: one frozen scheme a weight kind, each with an exact projection."""
 
+from neuro.weights.conductance import ConductanceScheme
 from neuro.weights.counts import CountScheme
 from neuro.weights.crossbar import CrossbarScheme
 from neuro.weights.floats import FloatScheme
 from neuro.weights.levels import LevelScheme
 from neuro.weights.masks import MaskScheme
+from neuro.weights.spacing import spaced_levels
 from neuro.weights.uniform import UniformScheme
 from neuro.weights.violation import Violation
 
-__all__ = ["CountScheme", "CrossbarScheme", "FloatScheme", "LevelScheme", "MaskScheme", "UniformScheme", "Violation"]
+__all__ = [
+    "ConductanceScheme",
+    "CountScheme",
+    "CrossbarScheme",
+    "FloatScheme",
+    "LevelScheme",
+    "MaskScheme",
+    "UniformScheme",
+    "Violation",
+    "spaced_levels",
+]
