@@ -5,18 +5,26 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from neuro.data.augment import altered_events, altered_values
 from neuro.data.encoders import encode
 from neuro.data.parts import Part
 from neuro.errors import DataError
 from neuro.task import Task
 
 
-def make_batch(task: Task, part: Part, rows: np.ndarray, seed: int):
+def make_batch(task: Task, part: Part, rows: np.ndarray, seed: int, augment: bool = False):
     """Encode some rows of a part: events [T, B, n] (several inputs: by name), and labels int64 [B] or [T, B].
 
-    Several inputs take the encoder's channels one after the other, in the task's order.
+    Several inputs take the encoder's channels one after the other, in the task's order. augment: alter the samples as
+    the recipe says, for training.
     """
-    events = encode(task.encoder, part.x[rows], part.ids[rows], seed, task.tail_steps)
+    x, ids, how = part.x[rows], part.ids[rows], task.training.augment
+    if augment:
+        x = altered_values(task, x, ids, seed, part.order)
+    events = encode(task.encoder, x, ids, seed, task.tail_steps)
+    if augment:
+        prompt = bool(task.encoder.prompt)
+        altered_events(how, events[: task.encoder.steps, :, : events.shape[2] - prompt], ids, seed)
     labels = torch.from_numpy(part.labels(rows, task.tail_steps))
     wanted = sum(task.inputs.values())
     if events.shape[2] != wanted:

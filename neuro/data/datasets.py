@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from neuro.data.own import OWN
@@ -26,7 +24,8 @@ def load_dataset(data: Data) -> Dataset:
     if data.files and data.dataset not in OWN:
         raise DataError(f"data.files is given with {data.dataset}, which has its own; allowed with {', '.join(OWN)}")
     samples = OWN[data.dataset](data.files) if data.dataset in OWN else PUBLISHED[data.dataset]()
-    samples = _reordered(samples, data)
+    order = _order(samples, data)
+    x = samples.x if order is None else np.ascontiguousarray(samples.x[:, order])
     rng = np.random.default_rng(data.split_seed)
     every = np.arange(len(samples.y))
     test = samples.test
@@ -39,7 +38,7 @@ def load_dataset(data: Data) -> Dataset:
     if validation is None:
         validation = _drawn("data.validation", data.validation, samples, rest, rng)
     train = np.setdiff1d(rest, validation)
-    parts = [Part(chosen(samples.x, ids), samples.y[ids], ids) for ids in (train, validation, test)]
+    parts = [Part(chosen(x, ids), samples.y[ids], ids, order) for ids in (train, validation, test)]
     return Dataset(*parts, classes=int(samples.y.max()) + 1)
 
 
@@ -62,10 +61,10 @@ def _of_class(share: float, members: np.ndarray, rng: np.random.Generator) -> np
     return rng.permutation(members)[: max(1, round(share * len(members)))]
 
 
-def _reordered(samples: Samples, data: Data) -> Samples:
-    """Put the values of every sample into one order, the same for all: permuted (sequential MNIST), or tile by tile."""
+def _order(samples: Samples, data: Data) -> np.ndarray | None:
+    """Give the order the values of every sample are put in: permuted (sequential MNIST), or tile by tile."""
     if data.permutation_seed is None and data.tiles is None:
-        return samples
+        return None
     if not isinstance(samples.x, np.ndarray) or samples.x.ndim != 2:
         raise DataError(
             f"data.permutation_seed and data.tiles reorder plain values [n, channels]; {data.dataset} has none"
@@ -75,7 +74,7 @@ def _reordered(samples: Samples, data: Data) -> Samples:
         order = _tile_by_tile(data.tiles, len(order))
     if data.permutation_seed is not None:
         order = order[np.random.default_rng(data.permutation_seed).permutation(len(order))]
-    return replace(samples, x=np.ascontiguousarray(samples.x[:, order]))
+    return order
 
 
 def _tile_by_tile(tiles: int, values: int) -> np.ndarray:

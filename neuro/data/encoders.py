@@ -59,6 +59,13 @@ def _checked(encoder: Encoder, x):
     return x if kind == "events" else _in_range(kind, x)
 
 
+def value_range(kind: str) -> tuple[float, float]:
+    """Give the least and the largest value that a kind of encoder takes."""
+    if kind in ("crossing", "delta"):
+        return -np.inf, np.inf
+    return -1.0 if kind == "sigma_delta" else 0.0, 1.0
+
+
 def _in_range(kind: str, x: np.ndarray) -> np.ndarray:
     """Give values as float32, bytes in 255ths; crossing takes bytes as they are, since it only looks up levels."""
     if x.dtype == np.uint8:
@@ -66,9 +73,11 @@ def _in_range(kind: str, x: np.ndarray) -> np.ndarray:
     low, high = float(x.min()), float(x.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         raise DataError("the batch holds NaN or infinity; clean the data before encoding")
-    least = {"sigma_delta": -1.0}.get(kind, 0.0)
-    if kind not in ("crossing", "delta") and (low < least or high > 1):
-        raise DataError(f"values run from {low:g} to {high:g}, allowed: {least:g} to 1; scale them before encoding")
+    least, most = value_range(kind)
+    if low < least or high > most:
+        raise DataError(
+            f"values run from {low:g} to {high:g}, allowed: {least:g} to {most:g}; scale them before encoding"
+        )
     return x
 
 

@@ -113,3 +113,59 @@ def binned(out, events, start, bin_us, pool, steps):
             t = int(events[i, 0] // bin_us)
             if t < steps:
                 out[t, b, events[i, 1] // pool] = 1
+
+
+@compiled
+def moved(out, pictures, ids, seed, shift, turn, zoom, mirror):
+    """Write pictures [B, side, side] turned, scaled and moved about their middle, each by draws of its own; 0 comes in.
+
+    Up to `shift` whole pixels each way, `turn` radians either way, 1 ± zoom times as large, left for right by half.
+    """
+    side = pictures.shape[1]
+    middle = (side - 1) / 2
+    for b in range(pictures.shape[0]):
+        down = np.floor(uniform(seed, ids[b], np.uint64(0)) * (2 * shift + 1)) - shift
+        right = np.floor(uniform(seed, ids[b], np.uint64(1)) * (2 * shift + 1)) - shift
+        angle = (2 * uniform(seed, ids[b], np.uint64(2)) - 1) * turn
+        scale = 1 + (2 * uniform(seed, ids[b], np.uint64(3)) - 1) * zoom
+        flip = mirror and uniform(seed, ids[b], np.uint64(4)) < 0.5
+        cosine, sine = np.cos(angle) / scale, np.sin(angle) / scale
+        for i in range(side):
+            for j in range(side):
+                y, x = i - middle - down, j - middle - right
+                across = cosine * x - sine * y
+                out[b, i, j] = between(
+                    pictures[b], middle + sine * x + cosine * y, middle + (-across if flip else across)
+                )
+
+
+@compiled
+def between(picture, y, x):
+    """Give a picture's value between its pixels, by its four neighbours; 0 outside."""
+    side = picture.shape[0]
+    top, left = int(np.floor(y)), int(np.floor(x))
+    total = 0.0
+    for i in range(top, top + 2):
+        for j in range(left, left + 2):
+            if 0 <= i < side and 0 <= j < side:
+                total += (1 - abs(y - i)) * (1 - abs(x - j)) * picture[i, j]
+    return np.float32(total)
+
+
+@compiled
+def thinned(events, ids, seed, drop, move):
+    """Leave out each event [T, B, n] with probability `drop`; move a sample's up to `move` steps earlier or later."""
+    steps, samples, n = events.shape
+    for b in range(samples):
+        later = int(np.floor(uniform(seed, ids[b], np.uint64(5)) * (2 * move + 1))) - move
+        if later:
+            for k in range(steps):
+                t = steps - 1 - k if later > 0 else k
+                kept = 0 <= t - later < steps
+                for c in range(n):
+                    events[t, b, c] = events[t - later, b, c] if kept else 0
+        if drop > 0:
+            for t in range(steps):
+                for c in range(n):
+                    if events[t, b, c] and uniform(seed, ids[b], np.uint64(6 + t * n + c)) < drop:
+                        events[t, b, c] = 0

@@ -77,11 +77,15 @@ class Samples:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Samples of one part: x, y as in `Samples`, and each sample's number in the whole set."""
+    """Samples of one part: x, y as in `Samples`, each sample's number in the whole set, and where values stood.
+
+    order: value i of a sample was value order[i] before the task reordered them; None: as they were.
+    """
 
     x: Values
     y: np.ndarray
     ids: np.ndarray
+    order: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.y)

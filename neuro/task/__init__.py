@@ -1,13 +1,14 @@
 """What a task is: a network, the data it learns, and the recipe."""
 
 from neuro.task.load import load_task, task_from_json, task_names, task_to_json, with_epochs
-from neuro.task.models import Data, Encoder, Loss, Published, Task, Training
+from neuro.task.models import Augment, Data, Encoder, Loss, Published, Task, Training
 from neuro.task.network import Adaptation, NetworkSpec, Output, Population, Projection, Surrogate
 from neuro.task.overrides import split_overrides
 
 __all__ = [
     "Adaptation",
     "Data",
+    "Augment",
     "Encoder",
     "Loss",
     "NetworkSpec",

@@ -88,6 +88,22 @@ class Loss(Part):
     weight_l1: Annotated[float, Field(ge=0)] = Field(0.0, description="on the sum of the absolute weights")
 
 
+class Augment(Part):
+    """How training samples are altered, anew in every epoch; what is measured is not."""
+
+    shift: Annotated[int, Field(ge=0, le=1000)] = Field(0, description="pictures move up to so many pixels each way")
+    rotate_deg: Annotated[float, Field(ge=0, le=180)] = Field(0.0, description="pictures turn up to so far either way")
+    zoom: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="pictures become 1 ± so much times as large")
+    mirror: bool = Field(False, description="half of the pictures are mirrored, left for right")
+    noise: Annotated[float, Field(ge=0)] = Field(0.0, description="standard deviation added to values and signals")
+    drop: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="chance of an input event to be left out")
+    move_steps: Steps = Field(0, description="a sample's events come up to so many steps earlier or later")
+
+    @property
+    def moves_pictures(self) -> bool:
+        return bool(self.shift or self.rotate_deg or self.zoom or self.mirror)
+
+
 class Training(Part):
     """The recipe: optimizer, schedule, epochs, and how the chip's memory is treated."""
 
@@ -103,6 +119,7 @@ class Training(Part):
     truncate_steps: Size | None = Field(
         None, description="gradients go no further back than to the start of a piece of so many steps; absent = all"
     )
+    augment: Augment = Augment()
     clip: Rate | None = Field(1.0, description="largest norm of the gradient; absent = not clipped")
     latent: Literal["free", "hull"] = "free"
     rounding: Literal["nearest", "stochastic", "feedback", "one-copy-nearest", "one-copy-stochastic"] = Field(
@@ -154,6 +171,17 @@ class Task(NetworkSpec):
     training: Training = Training()
     published: tuple[Published, ...] = ()
     changed: tuple[str, ...] = Field((), description="overrides that made this task differ from its file")
+
+    @model_validator(mode="after")
+    def _augment_agrees(self) -> Task:
+        how = self.training.augment
+        if how.move_steps and self.loss.kind == "per_step":
+            raise ValueError(
+                "training.augment.move_steps moves events away from the labels of their steps; leave it out"
+            )
+        if how.noise and self.encoder.kind == "events":
+            raise ValueError("training.augment.noise would make events no whole numbers; allowed: drop and move_steps")
+        return self
 
     @property
     def network(self) -> NetworkSpec:

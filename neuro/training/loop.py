@@ -107,7 +107,7 @@ def _checked_data(task: Task) -> Dataset:
             f"loss.kind is {task.loss.kind}, but {task.data.dataset} has {have}; use "
             f"{'per_step' if data.train.y.ndim > 1 else 'spike_count'}"
         )
-    make_batch(task, data.train, np.arange(1), 0)
+    make_batch(task, data.train, np.arange(1), 0, augment=True)
     classes = {name: o.classes or task.populations[o.population].size for name, o in task.outputs.items()}
     if len(set(classes.values())) > 1:
         raise DataError(f"outputs have {', '.join(f'{n} {c}' for n, c in classes.items())} classes, allowed: all alike")
@@ -199,7 +199,7 @@ class _Trainer:
         steps = self.recipe.epochs * self.per_epoch
         set_learning_rate(self.optimizer, self.recipe, at.epoch * self.per_epoch + at.batch, steps)
         own, share = self.ranks.share(ids)
-        x, labels = make_batch(self.task, part, own, self._noise_seed())
+        x, labels = make_batch(self.task, part, own, self._noise_seed(), augment=True)
         outputs, record = self.network(
             x,
             record=tuple(self.task.populations),
