@@ -154,6 +154,12 @@ def biases_agree(chip: Chip) -> None:
             raise Disagreement((*path, needed), f"is missing; constant {bias.constant or 'none'} needs it")
         if (bias.constant == "tau_syn") != (bias.type is not None):
             raise Disagreement((*path, "type"), "is missing or out of place; constant tau_syn alone needs it")
+        if (bias.constant == "delay") != (bias.line is not None):
+            raise Disagreement((*path, "line"), "is missing or out of place; constant delay alone needs it")
+        if bias.line == 0 and chip.delays.undelayed:
+            raise Disagreement(
+                (*path, "line"), "have 0, allowed: 1 or more, as line 0 adds no delay (delays.undelayed)"
+            )
         if bias.type is not None:
             known((*path, "type"), [bias.type], [t.name for t in chip.types])
         codes = {(coarse, fine) for coarse, fine, _ in getattr(chip.bias_dac, bias.name[-1])}

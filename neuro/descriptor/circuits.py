@@ -1,7 +1,7 @@
 """From constants of neurons to bias currents and back: what one volt, one farad and one ampere make of a time.
 
     I = ratio · C · U_T / (κ · τ)     a leak (log-domain low-pass filter)
-    I = U_switch · C / t              a refractory period: a capacitor charged by a constant current
+    I = U_switch · C / t              a refractory period, a delay: a capacitor charged by a constant current
     I = unit · θ                      a threshold current
 
 All of them are device currents; a bias generator gives I / scale. Sources stand with the figures of a chip.
@@ -25,7 +25,7 @@ def wanted_current(setting: BiasSetting, value: float, chip: Chip) -> float:
         return setting.unit_a * value / setting.scale
     if value == 0:
         return math.inf
-    if setting.constant == "refractory":
+    if setting.constant in ("refractory", "delay"):
         return c.switch_v * setting.capacitance_f / value / setting.scale
     return setting.ratio * setting.capacitance_f * c.thermal_voltage_v / (c.kappa * value) / setting.scale
 

@@ -168,6 +168,9 @@ class Delays(Part):
 
     route_max: Count = 1
     lines: Count = 1
+    undelayed: Literal[True] | None = Field(
+        None, description="the first line adds no delay, whatever is set; absent = every line can be set"
+    )
     line_max: Index = Field(0, description="longest extra delay of a line, in steps")
 
 
@@ -195,12 +198,14 @@ class Energy(Part):
 class BiasSetting(Part):
     """How one bias of every core is set: from a constant of its neurons by an equation, else to a code.
 
-    `type`: the synapse type whose time constant it is. `second`: of the neurons that take the second value of a core.
+    `type`: the synapse type whose time constant it is. `line`: the delay line, counted from 0, whose delay it is.
+    `second`: of the neurons that take the second value of a core.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*_[NP]$")]
-    constant: Literal["tau_mem", "tau_syn", "refractory", "adaptation", "threshold"] | None = None
+    constant: Literal["tau_mem", "tau_syn", "refractory", "adaptation", "threshold", "delay"] | None = None
     type: Name | None = None
+    line: Index | None = None
     second: bool = False
     capacitance_f: float | None = Field(None, ge=1e-18, le=1)
     unit_a: Annotated[float, Field(ge=1e-15, le=1)] | None = Field(None, description="current of a threshold of 1")
@@ -258,6 +263,10 @@ class Chip(Part):
         agreement.biases_agree(self)
         agreement.a_crossbar_agrees(self)
         return self
+
+    def line_of(self, steps: int, lines: tuple[int, ...]) -> int:
+        """The number of the delay line that adds so many steps, where `lines` are in use: by rising delay."""
+        return sorted({0, *lines} if self.delays.undelayed else lines).index(steps)
 
     @property
     def label(self) -> str:

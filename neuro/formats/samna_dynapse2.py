@@ -1,8 +1,9 @@
 """What samna.dynapse2 calls the words of DYNAP-SE2: synapses and destinations with free tags, hops between chips.
 
 A synapse names its dendrite and the base weights it adds (bit b of `weight` is base b), and takes one of three delays:
-none, precise, mismatched, here the delay lines in rising order. A destination names cores (bit c of `core` is core c)
-and hops of −7 to 7 along x and y; the first one sends every spike off the board (tag 256 · core + neuron, x_hop −7).
+none (line 0, no steps), precise, mismatched, here the delay lines that add steps in rising order. A destination names
+cores (bit c of `core` is core c) and hops of −7 to 7 along x and y; the first one sends every spike off the board (tag
+256 · core + neuron, x_hop −7).
 Sources: synsense/rockpool devices/dynapse/samna_alias; Maryada-27/dynapse_homeostasis lib. That y_hop counts as rows do,
 downwards, is an assumption; boards of one row never hop along y.
 """
@@ -30,6 +31,7 @@ SIZES = {
     "routes.entries": range(1, 5),
     "delays.route_max": (1,),
     "delays.lines": range(1, 4),
+    "delays.undelayed": (True,),
 }
 MONITOR = {"core_mask": 15, "x_hop": -7, "y_hop": 0}
 HOPS = ("x_hop", "y_hop")
@@ -49,7 +51,8 @@ def pack(tables: Tables) -> dict[str, pd.DataFrame]:
     """Give the rows of FIELDS that program a configuration."""
     frames = tables.frames
     synapses, routes, inputs = frames["synapses"], frames["routes"], frames["inputs"]
-    line = synapses["delay"].map({delay: i for i, delay in enumerate(sorted(tables.manifest.delay_lines))})
+    lines = tables.manifest.delay_lines
+    line = synapses["delay"].map({steps: tables.chip.line_of(steps, lines) for steps in lines})
     x_hop, y_hop = _hops(routes["chip"], routes["target_chip"], tables)
     destinations = routes[HERE].assign(
         index=routes["route"] + tables.chip.routes.reserved,
@@ -80,9 +83,10 @@ def pack(tables: Tables) -> dict[str, pd.DataFrame]:
 def unpack(words: dict[str, pd.DataFrame], network: Tables) -> dict[str, pd.DataFrame]:
     """Read the rows of FIELDS as tables; raises TableError for a delay, a monitor or a hop that means nothing here."""
     synapses, rows, inputs = words["synapses"], words["destinations"], words["inputs"]
-    lines = sorted(network.manifest.delay_lines)
+    lines = network.manifest.delay_lines
     line = synapses["precise_delay"] + 2 * synapses["mismatched_delay"]
-    unknown = np.flatnonzero(line >= len(lines))
+    delay = line.map({network.chip.line_of(steps, lines): steps for steps in lines})
+    unknown = np.flatnonzero(delay.isna())
     if len(unknown):
         raise TableError(
             f"synapses, row {unknown[0] + 1}: has delay {line[unknown[0]]} of none, precise, mismatched, allowed: one of "
@@ -98,7 +102,7 @@ def unpack(words: dict[str, pd.DataFrame], network: Tables) -> dict[str, pd.Data
             type=synapses["dendrite"],
             part=-1,
             code=synapses["weight"],
-            delay=np.array(lines, dtype=np.int64)[line.to_numpy()],
+            delay=delay.astype(np.int64),
         ),
         "routes": routes[HERE].assign(
             route=routes["index"] - network.chip.routes.reserved,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from neuro.descriptor import Chip, reachable_values
 from neuro.errors import DescriptionError
-from neuro.task import Population
+from neuro.task import NetworkSpec, Population
 
 
 def refuse_unreachable(name: str, population: Population, chip: Chip) -> None:
@@ -20,6 +20,20 @@ def refuse_unreachable(name: str, population: Population, chip: Chip) -> None:
                     f"populations.{name}.{key} is {value:g}, allowed on {chip.label}: {low:.3g} to {high:.3g}, what bias "
                     f"{setting.name} can give"
                 )
+
+
+def refuse_unreachable_lines(spec: NetworkSpec, chip: Chip) -> None:
+    """Raise DescriptionError for a delay line that its bias cannot give."""
+    by_line = {chip.line_of(steps, spec.delay_lines): steps * spec.dt_s for steps in spec.delay_lines}
+    for setting in chip.circuits.biases if chip.circuits else ():
+        if setting.line not in by_line:
+            continue
+        low, high = reachable_values(setting, chip)
+        if not low <= by_line[setting.line] <= high:
+            raise DescriptionError(
+                f"delay_lines are {list(spec.delay_lines)} steps, one of them {by_line[setting.line]:g} s, allowed on "
+                f"{chip.label}: {low:.3g} to {high:.3g} s, what bias {setting.name} can give"
+            )
 
 
 def _given(setting, population: Population, chip: Chip) -> list[tuple[str, float]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from neuro.descriptor import Chip, SynapseType
 from neuro.errors import DescriptionError, FitError
-from neuro.placement.circuits import refuse_unreachable
+from neuro.placement.circuits import refuse_unreachable, refuse_unreachable_lines
 from neuro.placement.cores import assign_cores, assign_neurons, latches
 from neuro.placement.fanout import lay_out_crossbars
 from neuro.placement.parameters import currents_in_use, parameter_set
@@ -80,6 +80,13 @@ def _check_delays(spec: NetworkSpec, chip: Chip) -> None:
             f"delay_lines are {list(spec.delay_lines)}, allowed on {chip.label}: {delays.lines} of at most "
             f"{delays.line_max} steps"
         )
+    delayed, most = sum(steps > 0 for steps in spec.delay_lines), delays.lines - 1
+    if delays.undelayed and delayed > most:
+        raise DescriptionError(
+            f"delay_lines are {list(spec.delay_lines)}, allowed on {chip.label}: 0 and at most {most} others; the other "
+            "words take no delay"
+        )
+    refuse_unreachable_lines(spec, chip)
     for name, population in spec.populations.items():
         if population.route_delay > delays.route_max:
             raise DescriptionError(

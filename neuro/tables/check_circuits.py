@@ -52,6 +52,9 @@ def _wanted(setting: BiasSetting, joined: Joined) -> dict[tuple[int, int], float
         return {}
     sets = {p.id: p for p in joined.manifest.parameter_sets}
     latched = joined.tables.frames["latches"].groupby(["chip", "core"])["neuron"].agg(set).to_dict()
+    if setting.constant == "delay":
+        current, cores = _of_line(setting, joined), joined.neurons[["chip", "core"]].itertuples(index=False, name=None)
+        return dict.fromkeys(cores, current) if current else {}
     result = {}
     for place, neurons in joined.neurons.groupby(["chip", "core"]):
         second = neurons["neuron"].isin(latched.get(place, ()))
@@ -61,6 +64,15 @@ def _wanted(setting: BiasSetting, joined: Joined) -> dict[tuple[int, int], float
             if current is not None:
                 result[place] = current
     return result
+
+
+def _of_line(setting: BiasSetting, joined: Joined) -> float | None:
+    """I = V · C / t: lines are numbered by rising delay, from 1 on where the chip has one that adds none."""
+    circuits, delays, steps = joined.chip.circuits, joined.chip.delays, list(joined.manifest.delay_lines)
+    if delays.undelayed:
+        steps = [0] + [n for n in steps if n]
+    line = dict(enumerate(sorted(steps))).get(setting.line)
+    return circuits.switch_v * setting.capacitance_f / (line * joined.manifest.dt_s) / setting.scale if line else None
 
 
 def _current(setting: BiasSetting, p: Parameters, joined: Joined) -> float | None:

@@ -65,6 +65,9 @@ def _delay_lines(manifest: Manifest) -> Iterator[Finding]:
     delays = manifest.chip.delays
     if len(manifest.delay_lines) > delays.lines:
         yield Finding("delay lines", "manifest delay_lines", len(manifest.delay_lines), delays.lines)
+    delayed = sum(steps > 0 for steps in manifest.delay_lines)
+    if delays.undelayed and delayed >= delays.lines:
+        yield Finding("lines with a delay", "manifest delay_lines", delayed, delays.lines - 1)
     for steps in manifest.delay_lines:
         if steps > delays.line_max:
             yield Finding("delay of a line", "manifest delay_lines", steps, delays.line_max)

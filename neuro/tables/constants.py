@@ -29,7 +29,7 @@ class Realised:
 
 
 def realised_constants(tables: Tables) -> list[Realised]:
-    """Say what time constants, refractory periods and thresholds the codes of a configuration give (gains left out)."""
+    """Say what time constants, refractory periods, thresholds and delays a configuration's codes give (no gains)."""
     rows = tables.frames["biases"].itertuples(index=False)
     currents = {(b.chip, b.core, b.name): b.current_a for b in rows}
     return [
@@ -50,8 +50,12 @@ def core_constants(tables: Tables) -> Iterator[tuple[int, int, BiasSetting, floa
         second = (n.chip, n.core, n.neuron) in latched
         cores.setdefault((n.chip, n.core), {}).setdefault(second, sets[n.parameters])
     types = {t.name: current for t, current in types_in_use(tables).values()}
+    lines = tables.manifest.delay_lines
+    delays = {tables.chip.line_of(steps, lines): steps * tables.manifest.dt_s for steps in lines}
     for (c, k), by_latch in cores.items():
         for setting in tables.chip.circuits.biases:
+            if setting.line in delays:
+                yield c, k, setting, delays[setting.line]
             own = by_latch.get(setting.second) or (None if setting.second else next(iter(by_latch.values())))
             if own is not None and (value := _value(setting, own, types, tables.manifest.dt_s)) is not None:
                 yield c, k, setting, value

@@ -90,6 +90,35 @@ def test_dynapse1_by_hand():
     assert all(abs(r.error) < 0.02 for r in told.values())
 
 
+def test_delay_lines_by_hand():
+    """t = V C / I, the nearest of 1,536 codes by brute force; lines are numbered by delay, whatever their order."""
+    tables = tables_of("dynapse2", {"p": {"size": 3, "tau_mem_s": 0.02, "tau_syn_s": 0.005}}, delay_lines=(12, 0, 4))
+    assert neuro.check(tables) == []
+    have, table = codes(tables), {tuple(code): i for *code, i in tables.chip.bias_dac.P}
+    for name, delay_s, scale in (("SYPD_DLY1_P", 0.004, 0.22), ("SYPD_DLY2_P", 0.012, 1.6)):
+        wanted = 0.7 * 0.5e-12 / delay_s / scale
+        assert abs(table[have[name]] - wanted) == min(abs(i - wanted) for i in table.values()), name
+        told = next(r for r in realised_constants(tables) if r.bias == name)
+        assert told.constant == "delay" and told.wanted == pytest.approx(delay_s) and abs(told.error) < 0.01
+    assert have["SYPD_DLY0_P"] == (0, 0)
+    biases = tables.frames["biases"]
+    wrong = biases.copy()
+    row = wrong.index[wrong["name"] == "SYPD_DLY2_P"][0]
+    wrong.loc[row, ["coarse", "fine", "current_a"]] = [0, 0, table[0, 0]]
+    for frame, what in ((wrong, "nearest to delay"), (biases.drop(index=row), "have none")):
+        found = neuro.check(type(tables)(tables.manifest, {**tables.frames, "biases": frame.astype(biases.dtypes)}))
+        assert len(found) == 1 and what in str(found[0]), found
+
+
+@pytest.mark.parametrize(
+    "lines, biases", [((0,), ()), ((5,), ("SYPD_DLY1_P",)), ((5, 2), ("SYPD_DLY1_P", "SYPD_DLY2_P"))]
+)
+def test_only_lines_in_use_have_a_bias(lines, biases):
+    tables = tables_of("dynapse2", {"p": {"size": 3, "tau_mem_s": 0.02, "tau_syn_s": 0.005}}, delay_lines=lines)
+    assert neuro.check(tables) == []
+    assert tuple(name for name in codes(tables) if name in ("SYPD_DLY1_P", "SYPD_DLY2_P")) == biases
+
+
 def test_decays_beyond_reach_get_the_nearest_code():
     tables = tables_of("dynapse2", {"p": {"size": 2, "decay_mem": 1.0, "decay_syn": 0.0}})
     assert neuro.check(tables) == []

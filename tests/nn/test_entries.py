@@ -57,9 +57,10 @@ def test_first_latents_are_those_of_dense_storage(make):
     assert all(torch.equal(slots.latents[n], dense.latents[n]) for n in dense.latents)
 
 
-@pytest.mark.parametrize("chip", ["generic", "dynapse1", "dynapse2"])
-def test_few_entries_run_as_the_reference_does(make, events, chip):
-    network = make(chip, ("slots=5",), populations=POPULATIONS, inputs={"x": 20})
+@pytest.mark.parametrize("chip, lines", [("generic", (0,)), ("generic", (3, 0)), ("dynapse1", (0,)),
+                                         ("dynapse2", (0,)), ("dynapse2", (0, 2, 7))])  # fmt: skip
+def test_few_entries_run_as_the_reference_does(make, events, chip, lines):
+    network = make(chip, ("slots=5",), populations=POPULATIONS, inputs={"x": 20}, delay_lines=lines)
     slots = neuro.Network(network.plan, seed=3, storage="slots", reserve=3)
     assert [tuple(p.shape[:2]) for p in slots.latents.values()] == [(30, 8), (4, 8)]
     x = events(slots, batch=20)

@@ -292,6 +292,8 @@ def test_a_delay_no_route_and_line_make_is_refused(chip, delay, lines, allowed):
 @pytest.mark.parametrize("chip, fields, more, match", [
     ("dynapse1", {}, {"delay_lines": (0, 1)}, r"delay_lines are \[0, 1\], allowed on dynapse1: 1 of at most 0 steps"),
     ("dynapse2", {}, {"delay_lines": (0, 21)}, "at most 20 steps"),
+    ("dynapse2", {}, {"delay_lines": (1, 2, 3)}, r"are \[1, 2, 3\], allowed on dynapse2: 0 and at most 2 others"),
+    ("dynapse2", {}, {"delay_lines": (0, 1, 20), "dt_s": 0.1}, "one of them 2 s, .* to 0.587 s, what bias SYPD_DLY2_P"),
     ("dynapse2", {"route_delay": 2}, {}, "populations.a.route_delay is 2, allowed on dynapse2: 1 to 1"),
     ("generic", {"route_delay": 16}, {}, "1 to 15"),
     ("binary-core", {"adaptation": {"strength": 0.1, "decay": 0.5}}, {}, "populations.a.adaptation"),

@@ -98,7 +98,8 @@ def _lines(rng, chip: Chip) -> list[int]:
     most, longest = min(chip.delays.lines, 3), min(chip.delays.line_max, 6)
     if most == 1 or rng.random() < 0.3:
         return [0]
-    return sorted(rng.choice(longest + 1, size=rng.integers(1, most + 1), replace=False).tolist())
+    lines = sorted(rng.choice(longest + 1, size=rng.integers(1, most + 1), replace=False).tolist())
+    return [0, *lines[1:]] if chip.delays.undelayed and len(lines) == chip.delays.lines else lines
 
 
 def _population(rng, chip: Chip, slow: bool) -> dict:
