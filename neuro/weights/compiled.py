@@ -16,6 +16,7 @@ from neuro.jit import compiled, estimated
 GUESSES = 24
 CAREFUL = 1 - 2.0**-20  # keeps what rounding might otherwise leave out
 MANY = 32  # from so many values on a search by halving is sooner than comparing with each
+BUCKETS = 16  # for each of a row's values: then the nearest one is hardly ever more than a step away
 FEW = 2.0**44  # sizes below it: the closed form for the number of words errs by less than one
 
 
@@ -240,13 +241,80 @@ def nearest_values(target, values, names, value, name):
 
 
 @compiled
+def level_rows(latent, values, names, table, allowed, budget, code, weight):
+    """Fill code [N, E] with the nearest levels of latent [N, E], −1 for none, and weight [N, E] with what they stand for.
+
+    values, names: rising [1 or N, V]; table [1 or N, V + 1] float32: what codes from −1 on stand for; allowed as in
+    `count_rows`; budget [N]. A word's gain is w² − (w − value)².
+    """
+    width, most = latent.shape[1], values.shape[1]
+    nearest, gain, taken = np.empty(width, np.int64), np.empty(width), np.empty(width, np.bool_)
+    edges, first = np.empty(most), np.empty(BUCKETS * most, np.int64)
+    for row in range(len(latent)):
+        own = row if len(values) > 1 else 0
+        rising = values[own]
+        if row == 0 or own > 0:
+            start, scale = _file(rising, edges, first)
+        for entry in range(width):
+            wanted = np.float64(latent[row, entry])
+            bucket = min(max((wanted - start) * scale, 0.0), len(first) - 1.0)
+            place = _settled(rising, edges, wanted, first[int(bucket)])
+            value = rising[place]
+            nearest[entry], gain[entry] = place, max(value * (2 * wanted - value), 0.0)
+        for entry in range(width if len(allowed) else 0):
+            gain[entry] *= allowed[row, entry]
+        _best(gain, 0.0, budget[row], taken)
+        for entry in range(width):
+            name = names[own, nearest[entry]] if taken[entry] else -1
+            code[row, entry], weight[row, entry] = name, table[own, name + 1]
+
+
+@compiled
+def _file(values, edges, first):
+    """Write where each of rising values gives way to the next, and the first value of each bucket of such edges.
+
+    Returns where buckets begin and how many a unit has. All of it only says where to look: `_settled` finds the nearest
+    from anywhere.
+    """
+    last = len(values) - 1
+    for k in range(last):
+        edges[k] = values[k] + (values[k + 1] - values[k]) / 2
+    edges[last] = np.inf
+    start, across = values[0], values[last] - values[0]
+    scale, place = (len(first) - 1) / across if across > 0 else 0.0, 0
+    for bucket in range(len(first)):
+        while place < last and (edges[place] - start) * scale < bucket:
+            place += 1
+        first[bucket] = place
+    return start, scale
+
+
+@compiled
+def _settled(values, edges, wanted, place):
+    """Find the nearest of rising values, nearer to 0 if equal, beginning at any place."""
+    while edges[place] < wanted:
+        place += 1
+    while place > 0 and edges[place - 1] >= wanted:
+        place -= 1
+    while place + 1 < len(values) and _goes_up(values[place], values[place + 1], wanted):
+        place += 1
+    while place > 0 and not _goes_up(values[place - 1], values[place], wanted):
+        place -= 1
+    return place
+
+
+@compiled
+def _goes_up(lower, upper, wanted):
+    """Whether the upper of two values is nearer, or as near and nearer to 0."""
+    up, down = upper - wanted, wanted - lower
+    return up < down or (up == down and abs(upper) < abs(lower))
+
+
+@compiled
 def _nearest(values, wanted):
     right = _first_from(values, wanted)
     upper, lower = min(right, len(values) - 1), max(right - 1, 0)
-    up, down = values[upper] - wanted, wanted - values[lower]
-    if up < down or (up == down and abs(values[upper]) < abs(values[lower])):
-        return upper
-    return lower
+    return upper if _goes_up(values[lower], values[upper], wanted) else lower
 
 
 @compiled

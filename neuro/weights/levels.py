@@ -12,10 +12,21 @@ import numpy as np
 import torch
 
 from neuro.errors import DescriptionError
+from neuro.jit import in_parallel
 from neuro.weights import violation
 from neuro.weights.ball import into_ball
 from neuro.weights.drawing import draw_values
-from neuro.weights.latents import aligned, base_rows, finite, fold_sum, per_row, row_budget
+from neuro.weights.latents import (
+    aligned,
+    as_floats,
+    base_rows,
+    finite,
+    fold_sum,
+    is_compiled_for,
+    per_row,
+    row_budget,
+    row_parts,
+)
 from neuro.weights.palette import Palette, gain, look_up
 from neuro.weights.parameters import base_tensor, median_or_one, most_slots, moved, slot_limit, typical_slots
 from neuro.weights.selection import best_entries
@@ -72,8 +83,18 @@ class LevelScheme:
         values the smaller index. Raises FeasibilityError for latents that are not finite.
         Source: design, exact projection, and weight kinds for the choice of signs.
         """
+        return self.hold(latent, allowed)[0]
+
+    def hold(self, latent: torch.Tensor, allowed: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the nearest code that fits, as `project` does, and its weight, as `decode` does."""
         latent = finite(latent)
         allowed = aligned(allowed, latent)
+        if self.sign == "free" and is_compiled_for(latent):
+            return self._by_rows(latent, allowed)
+        code = self._by_tensors(latent, allowed)
+        return code, self.decode(code)
+
+    def _by_tensors(self, latent: torch.Tensor, allowed: torch.Tensor | None) -> torch.Tensor:
         target, negative = latent.to(torch.float64).flatten(1), (latent < 0).flatten(1)
         if self.sign != "free":
             target = target.abs()
@@ -89,10 +110,18 @@ class LevelScheme:
             taken = best_entries(gains, row_budget(self.slots, latent), most_slots(self.slots))
         return ((index + 1) * taken).sub_(1).view(latent.shape).to(torch.int16)
 
-    def hold(self, latent: torch.Tensor, allowed: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the nearest code that fits and its weight."""
-        code = self.project(latent, allowed)
-        return code, self.decode(code)
+    def _by_rows(self, latent: torch.Tensor, allowed: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        from neuro.weights.compiled import level_rows  # numba is imported where a projection needs it
+
+        flat, values = latent.flatten(1), self._values(latent)
+        palette, table = Palette.of(values), self._table(values).to(torch.float32)
+        code, weight = torch.empty(flat.shape, dtype=torch.int16), torch.empty(flat.shape)
+        budget = torch.full((len(flat),), flat.shape[1]) if self.slots is None else row_budget(self.slots, latent)
+        allowed = torch.empty(0, 0, dtype=torch.bool) if allowed is None else allowed.flatten(1).contiguous()
+        arrays = (palette.values, palette.names, table, allowed, budget, code, weight)
+        jobs = row_parts(as_floats(flat), *(x.numpy() for x in arrays))
+        in_parallel(torch.get_num_threads(), level_rows, jobs)
+        return code.view(latent.shape), weight.view(latent.shape)
 
     def draw(
         self, latent: torch.Tensor, allowed: torch.Tensor | None = None, generator: torch.Generator | None = None
