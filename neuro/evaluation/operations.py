@@ -25,6 +25,7 @@ class Operations:
 
     spikes: emitted by neurons. deliveries: events sent along a route row or to a chip's input. words: synapse words
     that an event met, once for every event in it. activation_sparsity: share of neurons and steps without a spike.
+    membrane_updates: steps in which a neuron's membrane value changed; the first always counts, as in NeuroBench.
     """
 
     samples: int
@@ -35,26 +36,27 @@ class Operations:
     deliveries: float
     words: float
     activation_sparsity: float
+    membrane_updates: float
 
 
 def count_operations(network: Network, task: Task, samples: Part) -> Operations:
     """Run samples through a network and count what its synapses, neurons and routes did."""
     network.eval()
-    total = np.zeros(6)
+    total = np.zeros(7)
     for ids in np.array_split(np.arange(len(samples)), -(-len(samples) // BATCH)):
         x, _ = make_batch(task, samples, ids, NOISE_SEED)
         total += operations_of(network, x)
-    acs, macs, dense, spikes, deliveries, words = (total / len(samples)).tolist()
+    acs, macs, dense, spikes, deliveries, words, updates = (total / len(samples)).tolist()
     neurons = sum(p.size for p in task.populations.values())
     sparsity = 1 - spikes / (neurons * task.steps)
-    return Operations(len(samples), acs, macs, dense, spikes, deliveries, words, sparsity)
+    return Operations(len(samples), acs, macs, dense, spikes, deliveries, words, sparsity, updates)
 
 
 @torch.no_grad()
 def operations_of(network: Network, x) -> np.ndarray:
-    """Sums over one batch x [T, B, inputs]: acs, macs, dense, spikes, deliveries, words."""
+    """Sums over one batch x [T, B, inputs]: acs, macs, dense, spikes, deliveries, words, membrane updates."""
     spec = network.plan.spec
-    _, record = network(x, record=tuple(spec.populations), membranes=False)
+    _, record = network(x, record=tuple(spec.populations))
     signals = {**(x if isinstance(x, dict) else {next(iter(spec.inputs)): x}), **record.spikes}
     acs = macs = dense = words = 0.0
     for p in spec.projections:
@@ -74,7 +76,8 @@ def operations_of(network: Network, x) -> np.ndarray:
             macs += float((_per_source(traces) * (matrix != 0).sum(0)).sum())
             dense += z.shape[0] * z.shape[1] * matrix.numel()
     spikes = sum(float(z.sum(dtype=torch.float64)) for z in record.spikes.values())
-    return np.array([acs, macs, dense, spikes, _deliveries(network, signals), words])
+    updates = sum(v[0].numel() + int((v[1:] != v[:-1]).sum()) for v in record.v.values())
+    return np.array([acs, macs, dense, spikes, _deliveries(network, signals), words, updates])
 
 
 def _arrived(signal: torch.Tensor, delay: int) -> torch.Tensor:

@@ -68,6 +68,7 @@ def _costs(run: Run) -> list[tuple[str, str]]:
             f"{done.acs:,.0f} ACs, {done.macs:,.0f} MACs; dense {done.dense:,.0f}",
         ),
         ("activation sparsity (NeuroBench)", f"{done.activation_sparsity:.4f}"),
+        ("membrane updates a sample (NeuroBench)", f"{done.membrane_updates:,.0f}"),
         ("connection sparsity (NeuroBench)", f"{takes.connection_sparsity:.4f}"),
         ("footprint in torch (NeuroBench)", f"{takes.footprint:,} bytes"),
         ("spikes a sample", f"{done.spikes:,.0f}"),

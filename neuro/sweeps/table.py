@@ -33,6 +33,7 @@ MEASURES = {
     "synaptic_operations": float,
     "dense_operations": float,
     "activation_sparsity": float,
+    "membrane_updates": float,
     "spikes": float,
     "events_delivered": float,
     "words_met": float,
@@ -86,8 +87,9 @@ def load_sweep(folder: str | Path) -> pd.DataFrame:
 
     Columns: trial, state (complete, failed, pruned), reason, task, chip, every key that varied, seed, then the figures:
     accuracies and losses; neurons; slots and distinct sources, in all and a neuron; bytes of the synapse words in use;
-    cores; route rows; spikes a neuron and step (rate); and for one test sample synaptic operations, spikes, events
-    delivered, words met, joules (estimate; missing where the chip states none); seconds of training; the run's folder.
+    cores; route rows; spikes a neuron and step (rate); and for one test sample synaptic operations, membrane updates,
+    spikes, events delivered, words met, joules (estimate; missing where the chip states none); seconds of training; the
+    run's folder.
     Raises RunError where the folder holds no sweep.
     """
     folder = Path(folder)

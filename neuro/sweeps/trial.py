@@ -99,6 +99,7 @@ def measures_of(run) -> dict:
         "synaptic_operations": done.acs + done.macs,
         "dense_operations": done.dense,
         "activation_sparsity": done.activation_sparsity,
+        "membrane_updates": done.membrane_updates,
         "spikes": done.spikes,
         "events_delivered": done.deliveries,
         "words_met": done.words,

@@ -60,7 +60,7 @@ def by_hand(network, x):
 def test_counts_are_those_of_walking_through_every_event(chip, storage):
     task, network = network_of(chip, storage=storage)
     x = events(task)
-    acs, macs, dense, spikes, deliveries, words = operations_of(network, x).tolist()
+    acs, macs, dense, spikes, deliveries, words, _ = operations_of(network, x).tolist()
     assert (acs, spikes, deliveries, words) == by_hand(network, x)
     assert spikes > 0 and words >= acs > 0 and macs == 0
     assert dense == x.shape[0] * x.shape[1] * (8 * 9 + 9 * 9 + 9 * 10)
@@ -96,7 +96,9 @@ def test_resources_are_those_of_the_tables():
 
 
 def test_energy_is_a_sum_of_figures_or_unknown():
-    done = Operations(1, acs=9, macs=0, dense=0, spikes=3, deliveries=5, words=7, activation_sparsity=0)
+    done = Operations(
+        1, acs=9, macs=0, dense=0, spikes=3, deliveries=5, words=7, activation_sparsity=0, membrane_updates=0
+    )
     assert energy_estimate(load_chip("dynapse1"), done, 0.03) is None
     figures = "{spike_j: 1.0e-12, delivery_j: 1.0e-11, word_j: 1.0e-10, static_w: 1.0e-9}"
     chip = load_chip("dynapse1", [f"energy={figures}"])
@@ -167,6 +169,31 @@ def test_neurobench_agrees_on_activation_sparsity():
     hooks = [SimpleNamespace(activation_outputs=list(z)) for z in record.spikes.values()]
     model = SimpleNamespace(activation_hooks=hooks)
     assert ActivationSparsity()(model, None, None) == pytest.approx(done.activation_sparsity, abs=1e-12)
+
+
+def test_neurobench_agrees_on_membrane_updates():
+    pytest.importorskip("neurobench.metrics.workload", reason="NeuroBench's package is not installed")
+    from types import SimpleNamespace
+
+    from neurobench.metrics.workload import MembraneUpdates
+
+    task, network = network_of("binary-core")
+    x = events(task)
+    _, record = network(x, record=tuple(task.populations))
+    hooks = []
+    for v in record.v.values():
+        before = [None, *v[:-1]]  # a membrane has no value before its first step
+        hooks.append(SimpleNamespace(layer=network, pre_fire_mem_potential=before, post_fire_mem_potential=list(v)))
+    counted = MembraneUpdates()(SimpleNamespace(activation_hooks=hooks), None, (torch.zeros(x.shape[1], 1), None))
+    assert counted == operations_of(network, x)[6] / x.shape[1]
+
+
+def test_a_silent_membrane_is_updated_in_its_first_step_only():
+    task, network = network_of("generic")
+    neurons, silent = sum(p.size for p in task.populations.values()), torch.zeros(task.steps, 3, 8)
+    assert operations_of(network, silent)[6] == 3 * neurons
+    silent[5, 1, 2] = 1
+    assert operations_of(network, silent)[6] > 3 * neurons
 
 
 def test_a_crossbar_sends_where_its_tables_do():
