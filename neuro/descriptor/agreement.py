@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from neuro.descriptor.paths import KeyPath
 
 if TYPE_CHECKING:
+    from neuro.descriptor.analog import Devices
     from neuro.descriptor.models import BiasDac, Chip, Neuron, Routes, Tags, Weights
 
 
@@ -37,6 +38,8 @@ def kind_has_its_fields(weights: Weights) -> None:
         raise Disagreement(("levels",), "hold 0, allowed: other numbers; leave it out, an empty slot weighs nothing")
     if kind == "levels" and weights.sign in ("source", "row") and min(levels) < 0:
         raise Disagreement(("levels",), f"have {min(levels)}, allowed: > 0, as sign {weights.sign} gives the sign")
+    if kind == "conductance" and weights.slots is not None:
+        raise Disagreement(("slots",), f"have {weights.slots}, allowed: none; an array has a pair at every crosspoint")
     if kind in ("counts", "masks") and weights.slots is None:
         raise Disagreement(("slots",), f"is missing; kind {kind} needs the words per neuron")
     for field in ("axon_types", "weight_bits"):
@@ -55,7 +58,9 @@ def bases_suit_the_kind(weights: Weights) -> None:
     unique(("bases",), "bias", [base.bias for base in weights.bases if base.bias])
     if not weights.bases and not weights.axon_types:
         raise Disagreement(("bases",), f"is missing; kind {weights.kind} needs at least one base weight")
-    most = {"masks": min(16, weights.word_bits), "levels": 1, "crossbar": 0}.get(weights.kind, len(weights.bases))
+    most = {"masks": min(16, weights.word_bits), "levels": 1, "crossbar": 0, "conductance": 2}.get(
+        weights.kind, len(weights.bases)
+    )
     if len(weights.bases) > most:
         raise Disagreement(("bases",), f"have {len(weights.bases)}, allowed: at most {most} of kind {weights.kind}")
     for i, base in enumerate(weights.bases):
@@ -138,6 +143,50 @@ def a_crossbar_agrees(chip: Chip) -> None:
     if chip.cores.axons is None or chip.cores.axons > 2**chip.tags.bits:
         text = f"have {chip.cores.axons}, allowed on a crossbar: 1 to {2**chip.tags.bits}, what tags.bits name"
         raise Disagreement(("cores", "axons"), text)
+
+
+def a_pair_makes_both_signs(devices: Devices) -> None:
+    """Negative weights need gain · g_max > g_min, positive ones g_max > gain · g_min."""
+    if devices.ratio is not None and not 1 / devices.ratio < devices.gain < devices.ratio:
+        text = (
+            f"have {devices.gain:g}, allowed: between 1 / ratio and ratio = {devices.ratio:g}, or one sign is missing"
+        )
+        raise Disagreement(("gain",), text)
+    for i in range(65) if devices.programming_us else ():
+        spread = sum(c * (i / 64) ** power for power, c in enumerate(devices.programming_us))
+        if spread < 0:
+            text = f"give {spread:g} at g / g_max = {i / 64:g}, allowed: 0 and above from 0 to 1"
+            raise Disagreement(("programming_us",), text)
+
+
+def an_array_agrees(chip: Chip) -> None:
+    """Kind conductance needs devices, tiles and rows; a crosspoint has one pair, so one current and one delay."""
+    kind = chip.weights.kind
+    for part in ("devices", "tiles"):
+        if kind == "conductance" and getattr(chip, part) is None:
+            raise Disagreement((part,), "is missing; kind conductance needs it")
+        if kind not in ("conductance", "float") and getattr(chip, part) is not None:
+            raise Disagreement((part,), f"belongs to kind conductance, but kind is {kind}; leave it out")
+    if kind != "conductance":
+        return
+    if chip.cores.axons is None:
+        raise Disagreement(("cores", "axons"), "is missing; kind conductance needs the rows a neuron's pairs lie in")
+    if chip.weights.dac:
+        raise Disagreement(
+            ("weights", "dac"), f"have {chip.weights.dac}, allowed: none; a scale is set beside the array"
+        )
+    single = {
+        ("currents",): (len(chip.currents), "current: a column adds all its pairs up"),
+        ("delays", "lines"): (chip.delays.lines, "line: a crosspoint has no delay of its own"),
+    }
+    for path, (have, why) in single.items():
+        if have != 1:
+            raise Disagreement(path, f"have {have}, allowed for conductances: 1 {why}")
+    if {t.sign for t in chip.types if t.name in chip.currents[0].types} != {-1, 1}:
+        raise Disagreement(("currents", 0, "types"), "lack a sign, allowed for conductances: a type of each sign")
+    if len(chip.weights.bases) == 2 and (chip.devices.ratio is not None or chip.devices.gain != 1):
+        text = "have 2, allowed: 1; two need devices that switch off (no ratio) and a gain of 1, which they take over"
+        raise Disagreement(("weights", "bases"), text)
 
 
 def biases_agree(chip: Chip) -> None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from neuro.descriptor import agreement
+from neuro.descriptor.analog import Devices, Tiles
+from neuro.descriptor.part import Count, Part
 
-Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Index = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Name = Annotated[
     str,
@@ -32,10 +33,6 @@ Leak = Literal["exponential", "linear", "linear_to_zero"]
 Constant = Literal["tau_mem", "tau_syn", "threshold", "v_reset", "refractory", "adaptation", "bias"]
 
 WholeConstant = Literal["tau_mem", "threshold", "v_reset", "bias"]
-
-
-class Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Board(Part):
@@ -95,7 +92,7 @@ class Current(Part):
 class Base(Part):
     """One base weight a core has: a synapse type's (counts), a mask bit's in order (masks), or the scale (levels).
 
-    Crossbars have none: every neuron has weights of its own.
+    Crossbars have none: every neuron has weights of its own. Conductances have the scale of a pair, or one for each side.
     """
 
     name: Name
@@ -105,7 +102,7 @@ class Base(Part):
 class Weights(Part):
     """The synapse memory: what a word holds and how many a neuron has."""
 
-    kind: Literal["counts", "masks", "levels", "crossbar", "float"]
+    kind: Literal["counts", "masks", "levels", "crossbar", "conductance", "float"]
     slots: Count | None = Field(None, description="words per neuron; absent = as many as there are sources")
     word_bits: int = Field(ge=1, le=64, description="bits of one word of synapse memory")
     bases: tuple[Base, ...] = ()
@@ -248,6 +245,8 @@ class Chip(Part):
     bias_dac: BiasDac | None = None
     circuits: Circuits | None = Field(None, description="absent = constants are not set by biases")
     energy: Energy | None = Field(None, description="absent = unknown")
+    devices: Devices | None = Field(None, description="kind conductance: the devices of a pair")
+    tiles: Tiles | None = Field(None, description="kind conductance: arrays and their converters")
     formats: dict[Name, Name] = Field(
         default_factory=dict, description="vendors' formats its configuration is written in, each with its layout there"
     )
@@ -262,6 +261,7 @@ class Chip(Part):
         agreement.addresses_agree(self)
         agreement.biases_agree(self)
         agreement.a_crossbar_agrees(self)
+        agreement.an_array_agrees(self)
         return self
 
     def line_of(self, steps: int, lines: tuple[int, ...]) -> int:

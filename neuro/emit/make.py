@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from neuro.emit.biases import with_constants
+from neuro.emit.conductance import pair_weights, with_rows
 from neuro.emit.crossbar import SPLITTER_EXPONENT, crossbar_frames, relays_of, splitter_set
 from neuro.errors import FeasibilityError, NeuroError
 from neuro.nn import Network
@@ -43,9 +44,12 @@ def export(source) -> Tables:
 def _memory_frames(network: Network) -> dict[str, pd.DataFrame]:
     """Give the frames of synapse memory and routing where placement has routed everything."""
     plan, synapses = network.plan, _synapses(network)
+    pairs = plan.chip.weights.kind == "conductance"
+    synapses, axons = with_rows(synapses) if pairs else (synapses, None)
     return {
-        "weights": _weights(network),
+        "weights": pair_weights(network) if pairs else _weights(network),
         "synapses": synapses,
+        **({"axons": axons} if pairs else {}),
         "routes": _routes(plan, _heard(plan.routes, synapses)),
         "inputs": _inputs(plan, _heard(plan.inputs, synapses)),
     }
@@ -182,11 +186,13 @@ def _synapses_of(network: Network, target: str) -> pd.DataFrame:
 
 
 def _types_and_codes(network: Network, target: str, kind: np.ndarray, code: np.ndarray):
-    """The synapse type's id and the unsigned code of each word."""
+    """The synapse type's id, −1 where words have none, and the unsigned code of each word."""
     plan, w = network.plan, network.plan.chip.weights
     if w.kind == "counts":
         ids = {t.name: t.id for t in plan.types}
         return np.array([ids[n] for n in network.bases.names])[kind], code
+    if w.kind == "conductance":
+        return -1, code
     if w.kind == "masks":
         sign, code = np.sign(code), np.abs(code)
     elif w.sign in ("source", "row"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from neuro import weights
@@ -37,7 +39,7 @@ def weight_bits(plan: Plan) -> int:
 
 
 def base_names(plan: Plan) -> list[str]:
-    """Name the base weights a core has: types in use (counts), mask bits (masks), the scale (levels)."""
+    """Name the base weights a core has: types in use (counts), mask bits (masks), the scale (levels), scales of a pair."""
     if plan.chip.weights.kind == "counts":
         return [t.name for t in plan.types if t.name in {b.name for b in plan.chip.weights.bases}]
     return [b.name for b in plan.chip.weights.bases]
@@ -47,7 +49,7 @@ def slots(plan: Plan) -> int:
     """Words of a neuron; where the chip names no number, the most sources a neuron may listen to."""
     if plan.chip.weights.slots is not None:
         return plan.chip.weights.slots
-    if plan.chip.weights.kind == "crossbar":
+    if plan.chip.weights.kind in ("crossbar", "conductance"):
         return plan.chip.cores.axons
     return max(max(c.stop for c in plan.columns(p).values()) for p in plan.spec.populations)
 
@@ -55,6 +57,8 @@ def slots(plan: Plan) -> int:
 def row_units(plan: Plan) -> float:
     """The most base weights one row can add up to."""
     w = plan.chip.weights
+    if w.kind == "conductance":
+        return slots(plan) * max(1.0, plan.chip.devices.gain)
     per_word = {"masks": len(w.bases), "levels": max(map(abs, w.levels or (1,)))}.get(w.kind, 1)
     return slots(plan) * per_word
 
@@ -76,6 +80,11 @@ def build_scheme(plan: Plan, population: str, bases: BaseWeights | None, rows=sl
     if w.kind == "crossbar":
         values = torch.zeros(len(cores), w.axon_types, dtype=torch.int64)  # the first projection fits them
         return weights.CrossbarScheme(values, plan.chip.cores.axons, w.weight_bits, bases.grid().double()[cores], cores)
+    if w.kind == "conductance":
+        devices, grid = plan.chip.devices, bases.grid().double()[cores]
+        levels = weights.spaced_levels(devices.states, devices.ratio or math.inf, devices.nonlinearity)
+        shared = values.dim() == 1
+        return weights.ConductanceScheme(levels, values, devices.gain, grid[:1] if shared else grid)
     return weights.LevelScheme(
         w.levels,
         w.slots,

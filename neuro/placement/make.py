@@ -49,9 +49,10 @@ def _lay_out(spec: NetworkSpec, chip: Chip, parameters):
     """Give each population cores of its own; where that cannot be, let populations share cores, then sources share out
     routes and tags if the network takes whom it can reach.
 
-    A source's sign belongs to the axon of a core, so on chips of that kind populations never share.
+    A source's sign belongs to the axon of a core, so on chips of that kind populations never share; nor where a pair of
+    conductances weighs something at rest, for then a neuron hears every row of its core.
     """
-    alone = chip.weights.kind == "levels" and chip.weights.sign == "source"
+    alone = chip.weights.kind == "levels" and chip.weights.sign == "source" or _rest_weighs(chip)
     for thinned in (False, True) if spec.candidates == "reachable" else (False,):
         for shared in (False,) if alone else (False, True):
             try:
@@ -61,6 +62,11 @@ def _lay_out(spec: NetworkSpec, chip: Chip, parameters):
             except FitError as error:
                 refusal = error
     raise refusal
+
+
+def _rest_weighs(chip: Chip) -> bool:
+    """Whether a pair of conductances that nobody programmed has a weight."""
+    return chip.weights.kind == "conductance" and chip.devices.ratio is not None and chip.devices.gain != 1
 
 
 def _types_in_use(spec: NetworkSpec, chip: Chip, currents: tuple[str, ...]) -> tuple[SynapseType, ...]:
@@ -98,6 +104,11 @@ def _check_delays(spec: NetworkSpec, chip: Chip) -> None:
 def _check_projections(plan: Plan) -> None:
     spec, chip = plan.spec, plan.chip
     for p in spec.projections:
+        if p.source == p.target and not p.autapses and _rest_weighs(chip):
+            raise FitError(
+                f"the projection {p.source} → {p.target} has no autapses, but on {chip.label} no pair weighs 0 at rest and "
+                "a neuron hears every row of its core; set autapses: true, or devices.gain to 1"
+            )
         start = plan.source_delay(p.source)
         reachable = sorted(start + line for line in spec.delay_lines)
         if p.delay is not None and p.delay not in reachable:

@@ -21,7 +21,9 @@ def manifest_findings(tables: Tables) -> list[Finding]:
 
 def _chip(manifest: Manifest) -> Iterator[Finding]:
     if manifest.chip.weights.kind == "float":
-        yield Finding("weight kind", "manifest chip.weights.kind", "float", "counts, masks, levels or crossbar")
+        yield Finding(
+            "weight kind", "manifest chip.weights.kind", "float", "counts, masks, levels, crossbar or conductance"
+        )
     wanted = chip_sha256(manifest.chip)
     if manifest.chip_sha256 != wanted:
         yield Finding("chip_sha256", "manifest", manifest.chip_sha256, f"{wanted}, the hash of the chip beside it")

@@ -7,7 +7,7 @@ import pandas as pd
 
 from neuro.tables.columns import kind_of
 from neuro.tables.finding import Finding, found
-from neuro.tables.joined import types_in_use
+from neuro.tables.joined import types_in_use, untyped
 from neuro.tables.manifest import MAX_DELAY
 from neuro.tables.model import Tables
 
@@ -53,27 +53,32 @@ def _allowed(tables: Tables) -> dict[str, dict[str, range | tuple]]:
     populations = range(len(manifest.populations))
     ids = tuple(p.id for p in manifest.parameter_sets)
     types, parts, codes = _words(tables)
-    crossbar, axons = chip.weights.kind == "crossbar", range(chip.cores.axons or 0)
+    crossbar, on_axons, axons = chip.weights.kind == "crossbar", untyped(chip), range(chip.cores.axons or 0)
     names = sorted({*chip.neuron.latches.values()})
     return {
         "neurons": {**neuron, "population": populations, "index": ANY, "parameters": ids},
         "weights": {
             **core,
             "neuron": neuron["neuron"] if crossbar else UNUSED,
-            "type": UNUSED if crossbar or chip.weights.kind == "masks" else types,
+            "type": UNUSED if on_axons or chip.weights.kind == "masks" else types,
             "part": parts,
             "value": range(1 - 2**24, 2**24),
         },
         "synapses": {
             **neuron,
-            "slot": axons if crossbar else ANY,
+            "slot": axons if on_axons else ANY,
             "tag": event["tag"],
-            "type": UNUSED if crossbar else types,
+            "type": UNUSED if on_axons else types,
             "part": UNUSED,
             "code": codes,
             "delay": manifest.delay_lines,
         },
-        "axons": {**core, "axon": axons if crossbar else (), "tag": event["tag"], "type": parts},
+        "axons": {
+            **core,
+            "axon": axons if on_axons else (),
+            "tag": event["tag"],
+            "type": parts if crossbar else UNUSED,
+        },
         "routes": {**neuron, "route": ANY, **event, "delay": range(1, min(chip.delays.route_max, MAX_DELAY) + 1)},
         "inputs": {"input": range(len(manifest.inputs)), "channel": ANY, **event, "delay": range(MAX_DELAY + 1)},
         "readout": {
@@ -95,4 +100,7 @@ def _words(tables: Tables) -> tuple[tuple[int, ...], range | tuple, range]:
         return types, range(len(weights.bases)), range(1, 2 ** len(weights.bases))
     if weights.kind == "levels":
         return types, range(len(weights.levels)), range(len(weights.levels))
+    if weights.kind == "conductance":
+        pairs = range(tables.chip.devices.states**2)
+        return types, pairs, pairs
     return types, range(weights.axon_types) if weights.kind == "crossbar" else UNUSED, range(1, 2)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from neuro.tables.columns import COLUMNS, key_of
 from neuro.tables.finding import CORE, NEURON, SYNAPSE, WEIGHT, Finding, found
-from neuro.tables.joined import HERE, WEIGHT_KEY, weight_rows_of
+from neuro.tables.joined import HERE, WEIGHT_KEY, untyped, weight_rows_of
 from neuro.tables.model import Tables
 
 
@@ -82,8 +82,8 @@ def _exponents(tables: Tables) -> list[Finding]:
 
 
 def _axons(tables: Tables) -> list[Finding]:
-    """Crossbars: a word is a crosspoint with an axon of its core."""
-    if tables.chip.weights.kind != "crossbar":
+    """Crossbars and arrays: a word is a crosspoint with an axon of its core."""
+    if not untyped(tables.chip):
         return []
     axons = tables.frames["axons"].rename(columns={"axon": "slot"})
     lost = _without(tables.frames["synapses"], axons, ["chip", "core", "slot"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import itemgetter
 
 from neuro.tables.finding import CORE, NEURON, Finding, found
-from neuro.tables.joined import HERE, Joined
+from neuro.tables.joined import HERE, Joined, untyped
 
 
 def synapse_findings(joined: Joined) -> list[Finding]:
@@ -14,7 +14,7 @@ def synapse_findings(joined: Joined) -> list[Finding]:
 
 
 def _slots(joined: Joined) -> list[Finding]:
-    if joined.chip.weights.kind == "crossbar":
+    if untyped(joined.chip):
         return []
     words = joined.words.groupby(HERE)["slot"].agg(["size", "max"]).reset_index()
     gaps = words[words["max"] != words["size"] - 1]

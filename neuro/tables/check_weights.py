@@ -7,17 +7,17 @@ import math
 import numpy as np
 import pandas as pd
 
+from neuro.tables.check_pairs import pair_findings
+from neuro.tables.exact import EXACT, base_bits
 from neuro.tables.finding import CORE, NEURON, WEIGHT, Finding, found
 from neuro.tables.joined import HERE, Joined, levels_of, types_in_use
-
-EXACT = 2**24  # float32 adds whole numbers below this without rounding
 
 
 def weight_findings(joined: Joined) -> list[Finding]:
     """Find weight values no base weight gives, and neurons whose sums could be rounded."""
     weights = joined.tables.frames["weights"]
     kind = joined.chip.weights.kind
-    rules = {"levels": _levels, "crossbar": _signed}.get(kind, _bases)
+    rules = {"levels": _levels, "crossbar": _signed, "conductance": pair_findings}.get(kind, _bases)
     return [*rules(joined, weights), *_sums(joined)]
 
 
@@ -45,11 +45,6 @@ def _signed(joined: Joined, weights: pd.DataFrame) -> list[Finding]:
     most = 2 ** (joined.chip.weights.weight_bits - 1) - 1
     wide = weights[weights["value"].abs() > most]
     return found("weight value", wide, f"neuron {{neuron}} of {WEIGHT}", "{value}", f"-{most} to {most}")
-
-
-def base_bits(events: int, units: float) -> int:
-    """Bits a base weight may have: `units` base weights in a row, times events, stay below 2^24."""
-    return max(0, 24 - math.ceil(math.log2(events * units)))
 
 
 def _levels(joined: Joined, weights: pd.DataFrame) -> list[Finding]:

@@ -30,6 +30,11 @@ def types_in_use(tables: Tables) -> dict[int, tuple[SynapseType, int]]:
     return result
 
 
+def untyped(chip: Chip) -> bool:
+    """Whether words name no synapse type, as their weights have signs of their own, and stand on axons."""
+    return chip.weights.kind in ("crossbar", "conductance")
+
+
 def weight_rows_of(tables: Tables) -> pd.DataFrame:
     """Name the rows of `weights` each word adds up: columns word (row of synapses), chip, core, neuron, type, part.
 
@@ -43,7 +48,7 @@ def weight_rows_of(tables: Tables) -> pd.DataFrame:
         words = words.assign(slot=synapses["slot"]).merge(axons, on=["chip", "core", "slot"])
         return words.assign(part=words["axon_type"])[["word", *WEIGHT_KEY]]
     words["neuron"] = -1
-    if chip.weights.kind == "levels":
+    if chip.weights.kind in ("levels", "conductance"):
         words["part"] = words["code"]
     if chip.weights.kind == "masks":
         bits = range(len(chip.weights.bases))
@@ -54,6 +59,23 @@ def weight_rows_of(tables: Tables) -> pd.DataFrame:
 def levels_of(chip: Chip) -> np.ndarray:
     """The values a level word can take, in rising order: what its code, the level's index, counts through."""
     return np.sort(np.array(chip.weights.levels, dtype=np.float64))
+
+
+def pair_weights_of(chip: Chip) -> tuple[np.ndarray, np.ndarray]:
+    """What the two devices of every pair conduct, in shares of g_max, [L²] each in the order of the codes i · L + j."""
+    devices = chip.devices
+    step = np.linspace(0, 1, devices.states)
+    if devices.nonlinearity:
+        step = (1 - np.exp(-devices.nonlinearity * step)) / (1 - np.exp(-devices.nonlinearity))
+    least = 0.0 if devices.ratio is None else 1 / devices.ratio
+    levels = least + (1 - least) * step
+    return np.repeat(levels, devices.states), np.tile(levels, devices.states)
+
+
+def rest_weighs(chip: Chip) -> bool:
+    """Whether a pair of conductances that nobody programmed has a weight, so that no crosspoint is without one."""
+    devices = chip.devices
+    return devices is not None and devices.ratio is not None and devices.gain != 1
 
 
 def spread_over_cores(frame: pd.DataFrame, chip: Chip) -> pd.DataFrame:
@@ -99,7 +121,7 @@ class Joined:
         used = types_in_use(self.tables)
         pieces = weight_rows_of(self.tables).merge(weights, on=WEIGHT_KEY)
         value = pieces.groupby("word")["value"].sum().reindex(range(len(synapses)), fill_value=0).to_numpy()
-        if self.chip.weights.kind == "crossbar":
+        if untyped(self.chip):
             words = synapses.assign(sign=np.sign(value), current=0, value=value)
             return words.merge(self.neurons[[*HERE, "target"]], on=HERE)
         sign = synapses["type"].map({i: t.sign for i, (t, _) in used.items()}).to_numpy(np.int64)

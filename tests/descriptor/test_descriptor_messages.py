@@ -48,7 +48,11 @@ ONE_MISTAKE = [
         "10: neuron.distinct_per_core.tau: unknown key, did you mean tau_syn? allowed: tau_mem, "
         "tau_syn, threshold, v_reset, refractory, adaptation, bias",
     ),
-    ("  kind: counts\n", "", "17: weights.kind: is missing, needed: counts, masks, levels, crossbar or float"),
+    (
+        "  kind: counts\n",
+        "",
+        "17: weights.kind: is missing, needed: counts, masks, levels, crossbar, conductance or float",
+    ),
     ("[plus, minus]", "[]", f"16: currents.fast.types: have [], allowed: a list of at least 1, each {NAME}"),
     ("[plus, minus]", "[plus, minsu]", "16: currents.fast.types: have minsu, allowed: plus, minus"),
     ("[plus, minus]", "[plus, 'a b']", f"16: currents.fast.types.1: have 'a b', allowed: {NAME}"),

@@ -86,6 +86,8 @@ def simulate(tables, x: dict[str, np.ndarray], b: int):
 
 
 def current_of(manifest, chip, type_id: int) -> int:
+    if type_id == -1:
+        return 0
     name = next(t.name for t in chip.types if t.id == type_id)
     return next(manifest.currents.index(c.name) for c in chip.currents if name in (*c.types, *c.shunting))
 
@@ -96,5 +98,5 @@ def value(chip, weights, word) -> int:
     if chip.weights.kind == "masks":
         sign = next(t.sign for t in chip.types if t.id == word["type"])
         return sign * sum(w["value"] for w in here if word["code"] >> w["part"] & 1)
-    part = word["code"] if chip.weights.kind == "levels" else -1
+    part = word["code"] if chip.weights.kind in ("levels", "conductance") else -1
     return next(w["value"] for w in here if w["type"] == word["type"] and w["part"] == part)

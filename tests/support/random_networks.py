@@ -30,6 +30,13 @@ CHIPS = {
         ("cores.per_chip=40", "cores.neurons=4"),
         ("weights.slots=3", "neuron.adaptation=current", "inputs.events_per_step=2"),
     ],
+    "pcm-crossbar": [
+        (),
+        ("devices.states=3", "devices.ratio=5.0", "devices.nonlinearity=2.0"),
+        ("devices.states=4", "devices.ratio=4.0", "devices.gain=0.7", "cores.neurons=9"),
+        ("devices.states=2", "devices.gain=0.5", "cores.per_chip=40", "cores.neurons=4"),
+        ("weights.bases=[{name: plus}, {name: minus}]", "devices.states=5", "inputs.events_per_step=3"),
+    ],
     "truenorth": [
         (),
         ("cores.neurons=5", "cores.axons=6", "cores.per_chip=32", "board.columns=2"),
