@@ -14,12 +14,15 @@ from neuro.nn.checksum import checksum
 from neuro.nn.memory import NOT_ITS_CODE, SynapseMemory, codes_that_differ
 
 
-def constrain(module: nn.Module, schemes: Mapping[str, object]) -> Constrained:
+def constrain(module: nn.Module, schemes: Mapping[str, object], bases: str = "fixed") -> Constrained:
     """Give a copy of a module whose named weights are held to schemes; the module itself stays as it is.
 
-    schemes: parameter name (such as "fc1.weight") -> scheme; a weight [out, in, …] is one row an output. The scheme's
-    base weights stay as given. Raises NeuroError for names that are no parameters.
+    schemes: parameter name (such as "fc1.weight") -> scheme; a weight [out, in, …] is one row an output. bases: "fixed",
+    the schemes' base weights stay as given; "layer", each weight trains its own; "network", all train the same ones, from
+    values that fit the module's weights. Raises NeuroError for names that are no parameters.
     """
+    if bases not in ("fixed", "layer", "network"):
+        raise NeuroError(f"bases is {bases!r}, allowed: fixed, layer, network")
     names = dict(module.named_parameters())
     for name in schemes:
         if name not in names:
@@ -33,21 +36,23 @@ def constrain(module: nn.Module, schemes: Mapping[str, object]) -> Constrained:
             raise NeuroError(
                 f"{name!r} is also {tied[0]!r} (tied weights); untie them, one code cannot stand in two places"
             )
-    return Constrained(copy.deepcopy(module), schemes)
+    return Constrained(copy.deepcopy(module), schemes, bases)
 
 
 class Constrained(nn.Module):
     """A module under constraints; `QRewiring` takes it like a `Network`. The module itself is `.module`."""
 
-    def __init__(self, module: nn.Module, schemes: Mapping[str, object]):
+    def __init__(self, module: nn.Module, schemes: Mapping[str, object], bases: str = "fixed"):
         super().__init__()
         self.module = module
-        self.bases = None
+        self.bases = None if bases == "fixed" else FreeBases(_first_bases(module, schemes, bases == "network"))
         self._parts = {}
-        for name, scheme in schemes.items():
+        for number, (name, scheme) in enumerate(schemes.items()):
             owner = module.get_submodule(name.rpartition(".")[0])
             weight = name.rpartition(".")[2]
-            memory = _RowMemory(scheme)
+            rows = torch.full((len(getattr(owner, weight)),), number if bases == "layer" else 0)
+            memory = _RowMemory(scheme, bases=self.bases, cores=rows)
+            memory.refresh_bases()
             memory.project(getattr(owner, weight))
             parametrize.register_parametrization(owner, weight, memory, unsafe=True)
             self._parts[name] = (owner, weight)
@@ -63,15 +68,23 @@ class Constrained(nn.Module):
             yield name, held.original, held[0]
 
     def parameter_groups(self, lr: float, base_lr: float | None = None) -> list[dict]:
-        """Parameters for an optimizer; base weights are fixed, so there is one group."""
-        return [{"params": list(self.parameters()), "lr": lr}]
+        """Parameters for an optimizer: base weights that train in a group of their own, at `base_lr` (default lr / 10)."""
+        rest = [p for name, p in self.named_parameters() if not name.startswith("bases.")]
+        groups = [{"params": rest, "lr": lr}]
+        if self.bases is not None:
+            base_lr = lr / 10 if base_lr is None else base_lr
+            groups.append({"params": [self.bases.latent], "lr": base_lr, "weight_decay": 0.0, "base": True})
+        return groups
 
     def project(self) -> None:
-        """Bring every code to the nearest point its scheme can hold."""
+        """Take over base weights that moved, then bring every code to the nearest point its scheme can hold."""
+        self.project_bases()
         self.project_codes()
 
     def project_bases(self) -> None:
-        """Do nothing: the base weights of schemes stay as given."""
+        """Take over base weights that moved; those that are fixed stay as given."""
+        for _, _, memory in self.synapses():
+            memory.refresh_bases()
 
     def project_codes(self) -> None:
         """Bring every code to the nearest point its scheme can hold."""
@@ -90,6 +103,27 @@ class Constrained(nn.Module):
         if wrong:
             raise FeasibilityError(f"{wrong[0]} {NOT_ITS_CODE}")
         return result
+
+
+class FreeBases(nn.Module):
+    """Base weights that may have any value above 0: `latent` [groups, K], their logarithms."""
+
+    def __init__(self, values: torch.Tensor):
+        super().__init__()
+        self.latent = nn.Parameter(values.log().float())
+
+    def values(self) -> torch.Tensor:
+        """Return the base weights, float32 [groups, K]."""
+        return self.latent.detach().exp()
+
+
+def _first_bases(module: nn.Module, schemes: Mapping[str, object], shared: bool) -> torch.Tensor:
+    """What fits the weights there are, one row a weight, or one for all of them together: [groups, K]."""
+    latents = [module.get_parameter(name).detach() for name in schemes]
+    if not shared:
+        pairs = zip(schemes.values(), latents, strict=True)
+        return torch.stack([scheme.initial_bases(latent.flatten(1)) for scheme, latent in pairs])
+    return next(iter(schemes.values())).initial_bases(torch.cat([x.flatten() for x in latents])[None])[None]
 
 
 class _RowMemory(SynapseMemory):
