@@ -1,7 +1,14 @@
 """What a chip is, and how descriptions of chips and tasks are read, changed, checked and shown."""
 
 from neuro.descriptor.allowed import nearest
-from neuro.descriptor.circuits import nearest_code, reachable_values, realised_value, wanted_current
+from neuro.descriptor.circuits import (
+    codes_of,
+    leading_bias,
+    nearest_code,
+    reachable_values,
+    realised_value,
+    wanted_current,
+)
 from neuro.descriptor.description import describe, schema
 from neuro.descriptor.document import Document, apply_overrides, override, read_document, validate
 from neuro.descriptor.html import html_table
@@ -25,10 +32,12 @@ __all__ = [
     "chip_from_json",
     "chip_names",
     "chip_to_json",
+    "codes_of",
     "describe",
     "differing",
     "find_shipped",
     "html_table",
+    "leading_bias",
     "load_chip",
     "nearest",
     "nearest_code",

@@ -42,6 +42,16 @@ def codes_of(setting: BiasSetting, chip: Chip) -> tuple[Code, ...]:
     return getattr(chip.bias_dac, setting.name[-1])
 
 
+def leading_bias(chip: Chip, constant: str, current: str | None = None, second: bool = False) -> BiasSetting | None:
+    """The bias that a constant, for tau_syn of a current, is read from: the first one, no gain; None if none sets it."""
+    types = next(((*c.types, *c.shunting) for c in chip.currents if c.name == current), ())
+    for setting in chip.circuits.biases if chip.circuits else ():
+        leads = (setting.constant, setting.ratio, setting.second) == (constant, 1.0, second)
+        if leads and (setting.type is None or setting.type in types):
+            return setting
+    return None
+
+
 def nearest_code(setting: BiasSetting, current_a: float, chip: Chip) -> Code:
     """The code whose current is nearest; the first of several, the largest current for an infinite one."""
     codes = codes_of(setting, chip)

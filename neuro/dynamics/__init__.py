@@ -1,6 +1,6 @@
 """The one neuron step and its kernels."""
 
-from neuro.dynamics.model import Constants, NeuronModel, ParameterSet, State, stack
+from neuro.dynamics.model import Constants, NeuronModel, ParameterSet, State, side_by_side, stack
 from neuro.dynamics.scan import Scan
 from neuro.dynamics.step import heaviside, step
 from neuro.dynamics.surrogate import PseudoDerivative
@@ -13,6 +13,7 @@ __all__ = [
     "Scan",
     "State",
     "heaviside",
+    "side_by_side",
     "stack",
     "step",
 ]

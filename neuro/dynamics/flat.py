@@ -21,7 +21,8 @@ def rows_of(model: NeuronModel, constants: Constants) -> np.ndarray:
     """Give constants as rows, float32 [7 + C, N]; the floor is −∞ where the model has none."""
     k = constants
     floor = k.floor if model.floor else torch.full_like(k.floor, -torch.inf)
-    return torch.stack([k.leak, k.theta, k.v_reset, floor, k.bias, k.beta, k.decay_a, *k.decay_syn]).float().numpy()
+    rows = torch.stack([k.leak, k.theta, k.v_reset, floor, k.bias, k.beta, k.decay_a, *k.decay_syn])
+    return rows.detach().float().numpy()
 
 
 def choices_of(model: NeuronModel, constants: Constants, rests: bool) -> list[int]:

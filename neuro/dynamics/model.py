@@ -62,8 +62,9 @@ class Constants(NamedTuple):
     decay_a: torch.Tensor
     refractory_steps: torch.Tensor
 
-    def to(self, device) -> Constants:
-        return Constants(*(tensor.to(device) for tensor in self))
+    def to(self, device, dtype=torch.float32) -> Constants:
+        """Give them on a device, floats in another precision."""
+        return Constants(*(x.to(device, dtype if x.is_floating_point() else x.dtype) for x in self))
 
 
 def stack(sets: list[ParameterSet], sizes: list[int], dtype=torch.float32) -> Constants:
@@ -77,6 +78,11 @@ def stack(sets: list[ParameterSet], sizes: list[int], dtype=torch.float32) -> Co
     columns = {field.name: column(field.name) for field in fields(ParameterSet)}
     columns["decay_syn"] = columns["decay_syn"].T.contiguous()
     return Constants(**columns)
+
+
+def side_by_side(constants: list[Constants]) -> Constants:
+    """Lay the constants of several populations side by side."""
+    return Constants(*(torch.cat(column, -1) for column in zip(*constants, strict=True)))
 
 
 class State(NamedTuple):

@@ -33,28 +33,32 @@ class Scan:
 
         drive: C tensors [T, B, N]. recurrent: for each delay, then each current, a weight [N, N] (target, source).
         history: spikes [H, B, N] of the H = max(delays) steps before the first. Gives z [T, B, N], v [T, B, N] and the
-        state after the last step (without gradient).
+        state after the last step (without gradient). Gradients flow to drive, weights, leak, theta and decay_syn.
         """
-        z, v, *final = _ScanFunction.apply(self, state, history, len(drive), *drive, *recurrent)
+        k = self.constants
+        moved = (k.leak, k.theta, k.decay_syn)
+        z, v, *final = _ScanFunction.apply(self, state, history, len(drive), *moved, *drive, *recurrent)
         return z, v, State(*final)
 
 
 class _ScanFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx, scan: Scan, state: State, history: torch.Tensor, currents: int, *tensors: torch.Tensor):
-        drive, recurrent = tensors[:currents], tensors[currents:]
-        tape = _forward(scan, state, history, drive, recurrent)
+        drive, recurrent = tensors[3 : 3 + currents], tensors[3 + currents :]
+        ctx.tunes = any(ctx.needs_input_grad[4:7])
+        tape = _forward(scan, state, history, drive, recurrent, ctx.tunes)
         ctx.scan, ctx.currents, ctx.adapts = scan, currents, tape.adapts
-        before = torch.cat([state.v[None], tape.v[:-1]]) if scan.model.leak == "linear_to_zero" else None
-        ctx.save_for_backward(tape.z, tape.u, tape.a, tape.busy, before, *recurrent)
+        looks_back = ctx.tunes or scan.model.leak == "linear_to_zero"
+        before = torch.cat([state.v[None], tape.v[:-1]]) if looks_back else None
+        ctx.save_for_backward(tape.z, tape.u, tape.a, tape.busy, before, tape.i, *recurrent)
         ctx.mark_non_differentiable(*tape.final)
         ctx.set_materialize_grads(False)
         return tape.z[len(history) :].clone(), tape.v, *tape.final
 
     @staticmethod
     def backward(ctx, grad_z, grad_v, *_):
-        z, u, a, busy, before, *recurrent = ctx.saved_tensors
-        tape = _Tape(z, u, before, a, busy, ctx.adapts)
+        z, u, a, busy, before, i, *recurrent = ctx.saved_tensors
+        tape = _Tape(z, u, before, a, busy, ctx.adapts, i)
         grads = _backward(ctx.scan, tape, recurrent, grad_z, grad_v, ctx.currents)
         needed = ctx.needs_input_grad[4:]
         return (None, None, None, None, *(g if need else None for g, need in zip(grads, needed, strict=True)))
@@ -62,7 +66,10 @@ class _ScanFunction(torch.autograd.Function):
 
 @dataclass
 class _Tape:
-    """What a pass keeps: spikes with their history, u, v, a where θ moves, where neurons rest, whether any adapts."""
+    """What a pass keeps: spikes with their history, u, v, a where θ moves, where neurons rest, whether any adapts.
+
+    i [T, C, B, N]: the currents before each step, where constants learn.
+    """
 
     z: torch.Tensor
     u: torch.Tensor
@@ -70,10 +77,11 @@ class _Tape:
     a: torch.Tensor | None
     busy: torch.Tensor | None
     adapts: bool
+    i: torch.Tensor | None = None
     final: State | None = None
 
 
-def _forward(scan: Scan, state: State, history, drive, recurrent) -> _Tape:
+def _forward(scan: Scan, state: State, history, drive, recurrent, tunes: bool = False) -> _Tape:
     model, k = scan.model, scan.constants
     steps, currents, before = drive[0].shape[0], len(drive), history.shape[0]
     z = torch.cat([history, torch.empty_like(drive[0])])
@@ -84,9 +92,12 @@ def _forward(scan: Scan, state: State, history, drive, recurrent) -> _Tape:
     moves = adapts and model.adaptation == "threshold"
     a_all = torch.empty_like(u) if moves else None
     i, a, refractory, last = [x.clone() for x in state.i], state.a, state.refractory, state.v
+    i_all = torch.empty(steps, *state.i.shape, dtype=u.dtype, device=u.device) if tunes else None
     transposed = [w.T for w in recurrent]
     biased = bool((k.bias != 0).any())
     for t in range(steps):
+        if tunes:
+            torch.stack(i, out=i_all[t])
         for c in range(currents):
             total = drive[c][t]
             for d, delay in enumerate(scan.delays):
@@ -119,7 +130,9 @@ def _forward(scan: Scan, state: State, history, drive, recurrent) -> _Tape:
             torch.where(busy[t], k.v_reset, last, out=last)
         if adapts:
             a = k.decay_a * a + spikes
-    return _Tape(z, u, v, a_all, busy, adapts, State(last.clone(), torch.stack(i), a.clone(), refractory.clone()))
+    return _Tape(
+        z, u, v, a_all, busy, adapts, i_all, State(last.clone(), torch.stack(i), a.clone(), refractory.clone())
+    )
 
 
 def _leak_into(out, kind: str, v, amount) -> None:
@@ -150,6 +163,7 @@ def _backward(scan: Scan, tape: _Tape, recurrent, grad_z, grad_v, currents: int)
     grad_c = [torch.empty_like(u) for _ in range(currents)]
     grad_i = [torch.zeros_like(u[0]) for _ in range(currents)]
     grad_last, grad_a = torch.zeros_like(u[0]), torch.zeros_like(u[0])
+    tuned = None if tape.i is None else u.new_zeros(2 + currents, *u.shape[1:])
     for t in range(steps - 1, -1, -1):
         to_v = grad_last if grad_v is None else grad_last + grad_v[t]
         to_z = torch.zeros_like(to_v) if grad_z is None else grad_z[t]
@@ -162,15 +176,22 @@ def _backward(scan: Scan, tape: _Tape, recurrent, grad_z, grad_v, currents: int)
         if jump is not None:
             to_z = to_z + to_v * jump[t]
         fired = to_z * psi[t]
+        if tuned is not None:
+            tuned[1] -= fired if model.reset == "to_value" else fired + to_v * tape.z[before + t]
         to_u = fired + (to_v if keep is None else to_v * keep[t])
         if unclipped is not None:
             to_u.mul_(unclipped[t])
         for c in range(currents):
             grad_i[c] = torch.mul(grad_i[c], k.decay_syn[c], out=grad_c[c][t]).add_(to_u)
+            if tuned is not None:
+                tuned[2 + c] += grad_i[c] * tape.i[t, c]
+        if tuned is not None and model.leak == "exponential":
+            tuned[0] += to_u * tape.v[t]
         if tape.adapts:
             grad_a = grad_a * k.decay_a - k.beta * (to_u if model.adaptation == "current" else fired)
         grad_last = to_u if leak is None else to_u * (leak if leak.dim() == 1 else leak[t])
-    return grad_c + _weight_gradients(scan, tape.z, grad_c, before, steps)
+    of_constants = [None] * 3 if tuned is None else [tuned[0].sum(0), tuned[1].sum(0), tuned[2:].sum(1)]
+    return of_constants + grad_c + _weight_gradients(scan, tape.z, grad_c, before, steps)
 
 
 def _pseudo_derivative(scan: Scan, tape: _Tape) -> torch.Tensor:

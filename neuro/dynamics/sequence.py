@@ -21,12 +21,16 @@ SHARE = 4  # of them, for the span that is run again: it stays nearer to the pro
 
 @dataclass(frozen=True, eq=False)
 class Tape:
-    """What steps leave behind for the way back, [tiles, T, N · 16]: u, and where needed v from before, a, who rested."""
+    """What steps leave behind for the way back, [tiles, T, N · 16]: u, and where needed v from before, a, who rested.
+
+    i [tiles, T, C, N · 16]: the currents from before, where constants learn, else T = 0.
+    """
 
     u: np.ndarray
     v: np.ndarray
     a: np.ndarray
     busy: np.ndarray
+    i: np.ndarray
 
     def part(self, first: int, last: int) -> Tape:
         """What steps first … last − 1 leave behind."""
@@ -37,6 +41,7 @@ class Tape:
             self.v[:, first : last + 1],
             self.a[:, kept if self.a.shape[1] > 1 else one],
             self.busy[:, kept if self.busy.shape[1] > 1 else one],
+            self.i[:, kept],
         )
 
 
@@ -48,9 +53,16 @@ class Run:
     """
 
     def __init__(
-        self, network, weights: list[np.ndarray], sources: Iterable[np.ndarray], learns: bool, cut: int | None
+        self,
+        network,
+        weights: list[np.ndarray],
+        sources: Iterable[np.ndarray],
+        learns: bool,
+        cut: int | None,
+        tunes: bool = False,
     ):
         self.network, self.weights, self.sources, self.learns, self.cut = network, weights, sources, learns, cut
+        self.tunes = tunes
         self.threads, self.taken = torch.get_num_threads(), []
         self.longest = int(network.route.max(initial=0) + network.lines.max())
         self.before = []
@@ -78,7 +90,8 @@ class Run:
     def _spans(self) -> tuple[list[tuple[int, int]], bool]:
         """Where the steps are cut, and whether the way back has to run them a second time."""
         piece = self.cut or self.steps
-        a_step = 4 * self.tiles * LANES * self.network.neurons * (2 + len(self.network.constants.decay_syn))
+        numbers = 2 + (1 + self.tunes) * len(self.network.constants.decay_syn)
+        a_step = 4 * self.tiles * LANES * self.network.neurons * numbers
         again = self.learns and a_step * self.steps > TAPE
         length = min(piece, max(TAPE // SHARE // a_step, 2 * self.longest, 1)) if again else piece
         pieces = [(first, min(first + piece, self.steps)) for first in range(0, self.steps, piece)]
@@ -162,12 +175,14 @@ class Run:
         """Give room for what steps leave behind for the way back, if it is to be kept, and for membranes to be shown."""
         chosen, (tiles, width) = self.choices, (self.tiles, self.network.neurons * LANES)
         kept = steps if keeps else 1
-        looks_back = keeps and chosen[flat.KIND_OF_LEAK] == flat.LINEAR_TO_ZERO
+        looks_back = keeps and (self.tunes or chosen[flat.KIND_OF_LEAK] == flat.LINEAR_TO_ZERO)
+        currents = len(self.network.constants.decay_syn)
         return Tape(
             self._take(tiles, kept, width),
             self._take(tiles, 1 + steps if shows or looks_back else 1, width),
             self._take(tiles, kept if chosen[flat.ADAPTATION] == flat.THRESHOLD else 1, width),
             self._take(tiles, kept if chosen[flat.RESTS] else 1, width, kind=np.uint8),
+            self._take(tiles, steps if keeps and self.tunes else 0, currents, width),
         )
 
     def _run(self, tape: Tape, first: int, last: int, state: np.ndarray, refractory: np.ndarray) -> None:
@@ -179,7 +194,7 @@ class Run:
                 (
                     *(place, self.choices, self.own, bits[k], self.start, self.offset, self.value, self.dense),
                     *(network.by_neuron, network.resting, state[k], refractory[k]),
-                    *(tape.u[k], tape.v[k, 1:], tape.a[k], tape.busy[k]),
+                    *(tape.u[k], tape.v[k, 1:], tape.a[k], tape.busy[k], tape.i[k]),
                 )
                 for k in range(self.tiles)
                 for place in where
@@ -241,6 +256,7 @@ class Run:
         listeners = self._listeners()
         carried = np.zeros((self.tiles, 2 + currents, width), np.float32)
         later = np.zeros((self.tiles, longest, currents, width), np.float32)
+        self.tuned = np.zeros((self.tiles, 2 + currents if self.tunes else 0, width), np.float32)
         if self.again:
             self.tape = self._tape(max(self.lengths), True, False)
         room = {steps: self._take(self.tiles, steps + longest, currents, width) for steps in self.lengths}
@@ -254,6 +270,14 @@ class Run:
             elif first:
                 later[:] = grad[:, :longest]
         return [None if out is None else torch.from_numpy(out) for out in grads]
+
+    def constant_gradients(self) -> list[torch.Tensor | None]:
+        """Give dL/d leak [N], dL/d theta [N] and dL/d decay_syn [C, N] after `backward`; None where none learn."""
+        if not self.tunes:
+            return [None] * 3
+        total = self.tuned.reshape(self.tiles, -1, self.network.neurons, LANES).sum((0, 3), dtype=np.float64)
+        leak, theta, *decay = torch.from_numpy(total.astype(np.float32))
+        return [leak, theta, torch.stack(decay)]
 
     def _tape_of(self, number: int, first: int, last: int) -> Tape:
         """Give the tape of a span, from its first run or from a second one."""
@@ -288,7 +312,7 @@ class Run:
             jobs = [
                 (
                     *(place, self.choices, slope, listeners, self.dense_back, network.by_lane),
-                    *(tape.u[k], tape.v[k], tape.a[k], tape.busy[k]),
+                    *(tape.u[k], tape.v[k], tape.a[k], tape.busy[k], tape.i[k], self.tuned[k]),
                     *(of_z[first:last], z_at, of_v[first:last], v_at, k * LANES, carried[k], grad[k]),
                 )
                 for k in range(self.tiles)

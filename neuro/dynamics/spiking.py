@@ -9,7 +9,7 @@ exact, so their order does not matter, and what follows them is done in the same
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -62,24 +62,32 @@ class Spiking:
         v_of: Sequence[int],
         cut: int | None = None,
     ) -> tuple[list[torch.Tensor], list[torch.Tensor], State, torch.Tensor]:
-        """Advance by T steps; gradients flow to the weights, [n, M, C, D] for each population.
+        """Advance by T steps; gradients flow to the weights, [n, M, C, D] of each population, leak, theta and decay_syn.
 
         sources: whom each column listens to, [1, M], or each entry of each neuron, [n, M]. events: whole numbers
         [T, B, I]; history [H, B, I + N]: events and spikes of the H >= longest delay steps before. Gives the spikes
         [T, B, n] of populations z_of, the membranes of v_of, the state after the last step, and the history after it
         (both without gradient). No gradient crosses from a piece of `cut` steps to the one before.
         """
-        learns = torch.is_grad_enabled() and any(weight.requires_grad for weight in weights)
+        trained = (self.constants.leak, self.constants.theta, self.constants.decay_syn)
+        tunes = torch.is_grad_enabled() and any(constant.requires_grad for constant in trained)
+        learns = tunes or torch.is_grad_enabled() and any(weight.requires_grad for weight in weights)
         held = [weight.detach().contiguous().numpy() for weight in weights]
-        sequence = Run(self, held, sources, learns, cut)
+        sequence = Run(self, held, sources, learns, cut, tunes)
         sequence.begin(events, state, history)
-        shown = _Differentiable.apply(sequence, tuple(z_of), tuple(v_of), *weights)
+        shown = _Differentiable.apply(sequence, tuple(z_of), tuple(v_of), *trained, *weights)
         return (
             list(shown[: len(z_of)]),
             list(shown[len(z_of) :]),
             sequence.last_state(),
             sequence.last_history(events, history),
         )
+
+    def with_constants(self, constants: Constants) -> Spiking:
+        """Give the same network with other constants; the room of earlier runs serves both."""
+        other = replace(self, constants=constants)
+        other.__dict__["buffers"] = self.buffers
+        return other
 
     @property
     def neurons(self) -> int:
@@ -135,7 +143,7 @@ class _Buffers:
 
 class _Differentiable(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, sequence, z_of, v_of, *weights):
+    def forward(ctx, sequence, z_of, v_of, *tensors):
         membranes = sequence.forward(v_of)
         ctx.sequence, ctx.z_of, ctx.v_of = sequence, z_of, v_of
         ctx.set_materialize_grads(False)
@@ -147,4 +155,5 @@ class _Differentiable(torch.autograd.Function):
         sequence, number = ctx.sequence, len(ctx.z_of)
         to_z = sequence.side_by_side(ctx.z_of, grads[:number])
         to_v = sequence.side_by_side(ctx.v_of, grads[number:])
-        return None, None, None, *sequence.backward(to_z, to_v, ctx.needs_input_grad[3:])
+        weights = sequence.backward(to_z, to_v, ctx.needs_input_grad[6:])
+        return None, None, None, *sequence.constant_gradients(), *weights

@@ -44,13 +44,14 @@ FAST_SIGMOID, TRIANGLE, ARCTAN, SIGMOID, BOXCAR = range(5)
 
 @compiled
 def forward_tile(
-    where, choices, own, bits, start, offset, weight, dense, constants, resting, state, refractory, u, v, a, busy
+    where, choices, own, bits, start, offset, weight, dense, constants, resting, state, refractory, u, v, a, busy, i
 ):
     """Step through bits [H + T, S], filling in those of the own neurons; where: steps and neurons from, to.
 
     start [C · N + 1], offset and weight: the words of each neuron and current, offset = delay · S − source row. dense: see
     `neuro.dynamics.columns`. state [N, 2 + C, 16] and refractory [N, 16] are advanced by constants [N, 7 + C, 16] and
-    resting [N, 16]. u, a and busy are [T, N · 16], or [1, N · 16] if not to be kept; v [T, N · 16], or of length 0.
+    resting [N, 16]. u, a and busy are [T, N · 16], or [1, N · 16] if not to be kept; v [T, N · 16], or of length 0; so is
+    i [T, C, N · 16], the currents before each step.
     """
     begun, ended, low, high = where
     populations, offsets, places, table = dense
@@ -64,6 +65,9 @@ def forward_tile(
             _copy_row(a[t if len(a) > 1 else 0], state, A, low, high)
         if choices[RESTS]:
             _note_resting(busy[t if len(busy) > 1 else 0], refractory, low, high)
+        if len(i):
+            for c in range(currents):
+                _copy_row(i[t, c], state, SYN + c, low, high)
         here = u[t if len(u) > 1 else 0]
         for p in range(len(populations)):
             first, size = populations[p, FIRST], populations[p, SIZE]
@@ -103,7 +107,25 @@ def _note_resting(busy, refractory, low, high):
 
 @compiled
 def backward_tile(
-    where, choices, slope, heard, dense, constants, u, v, a, busy, to_z, z_at, to_v, v_at, first, carried, grad
+    where,
+    choices,
+    slope,
+    heard,
+    dense,
+    constants,
+    u,
+    v,
+    a,
+    busy,
+    i,
+    tuned,
+    to_z,
+    z_at,
+    to_v,
+    v_at,
+    first,
+    carried,
+    grad,
 ):
     """Fill grad [T + D, C, N · 16] with dL/dc, D the longest delay; its last D steps are those of later steps.
 
@@ -111,7 +133,9 @@ def backward_tile(
     (delay · C + current) · N + target; but for populations in the tables of dense, see `gather_gradients`. to_z [T, B, R]:
     the gradient of the spikes of some populations side by side, z_at [P, 3]: of each the first neuron, its place in R, and
     its size; to_v and v_at likewise, of their membranes; the tile's samples begin at `first`. slope: width and scale of the
-    surrogate. v [1 + T, N · 16], from the state before the first step on, is read where the leak is linear to zero.
+    surrogate. v [1 + T, N · 16], from the state before the first step on, is read where the leak is linear to zero, and
+    where constants learn: then dL/d leak, dL/dθ and dL/d decay of each current are added to tuned [2 + C, N · 16] (else
+    of length 0), i [T, C, N · 16] being the currents before each step.
     carried [2 + C, N · 16]: the gradient of the state after these steps, and then of the state before.
     """
     begun, ended, least, most = where
@@ -160,12 +184,20 @@ def backward_tile(
             if choices[TO_VALUE]:
                 _forget(of_v, distance, rests, rests_at_all)
             _multiply(of_z, psi)  # what comes through the spike
+            if len(tuned):
+                _through_threshold(
+                    tuned[1, low:high], of_z, of_v, distance, rests, rests_at_all, choices[TO_VALUE] != 0
+                )
             _add(of_v, of_z)  # with what comes through the membrane: the gradient of u
             if choices[HAS_FLOOR]:
                 _clip(of_v, now, constants[FLOOR, low:high])
             for c in range(currents):
                 decay = constants[DECAY_SYN + c, low:high]
                 _through_current(grad[t, c, low:high], carried[SYN + c, low:high], decay, of_v)
+                if len(tuned):
+                    _add_product(tuned[2 + c, low:high], carried[SYN + c, low:high], i[t, c, low:high])
+            if len(tuned) and choices[KIND_OF_LEAK] == EXPONENTIAL:
+                _add_product(tuned[0, low:high], of_v, v[t, low:high])
             if choices[ADAPTATION]:
                 through = of_v if choices[ADAPTATION] == CURRENT else of_z
                 _through_adaptation(of_a, constants[DECAY_A, low:high], beta, through)
@@ -294,6 +326,20 @@ def _through_current(grad, of_i, decay, of_u):
 def _through_adaptation(of_a, decay, beta, through):
     for k in range(len(of_a)):
         of_a[k] = of_a[k] * decay[k] - beta[k] * through[k]
+
+
+@compiled
+def _through_threshold(of_theta, of_z, of_v, distance, rests, resting, to_value):
+    """dL/dθ: what comes through the spike with the other sign, and what a reset by θ takes away."""
+    for k in range(len(of_theta)):
+        fired = distance[k] >= 0 and not (resting and rests[k])
+        of_theta[k] -= of_z[k] + (of_v[k] if fired and not to_value else np.float32(0))
+
+
+@compiled
+def _add_product(total, one, other):
+    for k in range(len(total)):
+        total[k] += one[k] * other[k]
 
 
 @compiled

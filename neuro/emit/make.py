@@ -30,13 +30,14 @@ def export(source) -> Tables:
     if violations:
         raise FeasibilityError(f"the network breaks {len(violations)} limits, first: {violations[0]}")
     splits = [splitter_set(plan)] if plan.splitter_cores else []
-    sets = list(dict.fromkeys([*plan.parameters.values(), *splits]))
+    of_population = {name: _parameter_sets(network, name) for name in plan.spec.populations}
+    sets = list(dict.fromkeys([*(s for own, _ in of_population.values() for s in own), *splits]))
     frames = {
-        "neurons": _neurons(plan, sets),
+        "neurons": _neurons(plan, sets, of_population),
         **(crossbar_frames(network) if plan.fanouts else _memory_frames(network)),
         "readout": _readout(network),
         "biases": _biases(network),
-        "latches": pd.DataFrame(plan.latches, columns=["chip", "core", "neuron", "name"]),
+        "latches": pd.DataFrame(_latches(network, of_population), columns=["chip", "core", "neuron", "name"]),
     }
     return with_constants(make_tables(_manifest(network, sets), frames))
 
@@ -114,14 +115,32 @@ def _hexed(values: dict) -> dict:
     return {name: text(value) for name, value in values.items()}
 
 
-def _neurons(plan: Plan, sets: list) -> pd.DataFrame:
-    own = [(places, plan.parameters[name]) for name, places in plan.locations.items()]
-    added = [(r.places, splitter_set(plan) if r.splits else plan.parameters[r.source]) for r in relays_of(plan)]
+def _parameter_sets(network: Network, name: str) -> tuple[list, np.ndarray]:
+    """The sets of constants in a population, several where cores have trained their own, and which each neuron has."""
+    if network.constants is not None:
+        return network.constants.parameter_sets(name)
+    return [network.plan.parameters[name]], np.zeros(network.plan.spec.size_of(name), np.int64)
+
+
+def _latches(network: Network, of_population: dict[str, tuple[list, np.ndarray]]) -> list[tuple]:
+    """The plan's latches; where training has made both membrane time constants of a core one, none is set."""
+    plan, values = network.plan, {}
+    for name, (sets, index) in of_population.items():
+        for (chip, core, _), number in zip(plan.locations[name].tolist(), index.tolist(), strict=True):
+            values.setdefault((chip, core), set()).add(sets[number].leak)
+    leaks = plan.chip.neuron.latches.get("tau_mem") if network.constants is not None else None
+    return [place for place in plan.latches if place[3] != leaks or len(values[place[:2]]) > 1]
+
+
+def _neurons(plan: Plan, sets: list, of_population: dict[str, tuple[list, np.ndarray]]) -> pd.DataFrame:
+    own = [(places, *of_population[name]) for name, places in plan.locations.items()]
+    splits = [splitter_set(plan)] if plan.splitter_cores else []
+    added = [(r.places, splits, None) if r.splits else (r.places, *of_population[r.source]) for r in relays_of(plan)]
     parts = []
-    for number, (places, constants) in enumerate((*own, *added)):
+    for number, (places, its_sets, index) in enumerate((*own, *added)):
         part = pd.DataFrame(places, columns=["chip", "core", "neuron"])
         part["population"], part["index"] = number, np.arange(len(places))
-        part["parameters"] = sets.index(constants)
+        part["parameters"] = np.array([sets.index(s) for s in its_sets])[0 if index is None else index]
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 
-from neuro.dynamics import PseudoDerivative, State, stack
+from neuro.dynamics import Constants, PseudoDerivative, State, side_by_side
 from neuro.nn.state import NetworkState
 from neuro.placement import Plan, neuron_model
 
@@ -13,7 +15,7 @@ from neuro.placement import Plan, neuron_model
 class ByWords:
     """A plan as one list of neurons: all populations in the order of their groups, after the channels of all inputs."""
 
-    def __init__(self, plan: Plan, groups: tuple[tuple[str, ...], ...]):
+    def __init__(self, plan: Plan, groups: tuple[tuple[str, ...], ...], constants: Mapping[str, Constants]):
         from neuro.dynamics.spiking import Spiking  # numba is imported where a network runs
 
         spec, self.groups = plan.spec, groups
@@ -26,10 +28,10 @@ class ByWords:
         self.columns = {
             name: _joined([np.arange(at[s], at[s] + self.sizes[s]) for s in plan.columns(name)]) for name in self.names
         }
-        surrogate = spec.surrogate
+        surrogate, self.constants = spec.surrogate, constants
         self.spiking = Spiking(
             neuron_model(plan.chip),
-            stack([plan.parameters[name] for name in self.names], [self.sizes[name] for name in self.names]),
+            self._joined(constants),
             PseudoDerivative(surrogate.name, surrogate.width, surrogate.scale),
             tuple(self.first.values()),
             inputs,
@@ -48,15 +50,21 @@ class ByWords:
         heard: set[str],
         shown: tuple[str, ...],
         cut: int | None = None,
+        constants: Mapping[str, Constants] | None = None,
     ):
-        """Give spikes of the populations `heard` and membranes of those `shown`, [T, B, n], and the state after them."""
+        """Give spikes of the populations `heard` and membranes of those `shown`, [T, B, n], and the state after them.
+
+        constants: of every population, if they are not those the loops were made for.
+        """
         z_names, v_names = [n for n in self.names if n in heard], [n for n in self.names if n in shown]
         events = [signals[name] for name in self.sources if name in signals]
         events = torch.cat(events, 2) if len(events) > 1 else events[0]
         history = torch.cat([state.history[name] for name in self.sources], 2)
         neurons = [state.neurons[group] for group in self.groups]
         joined = State(*(torch.cat([getattr(s, part) for s in neurons], -1) for part in State._fields))
-        z, v, last, told = self.spiking.run(
+        same = constants is None or constants is self.constants
+        spiking = self.spiking if same else self.spiking.with_constants(self._joined(constants))
+        z, v, last, told = spiking.run(
             [weights[name] for name in self.names],
             [self._sources(name, sources[name]) for name in self.names],
             *(events, joined, history),
@@ -70,6 +78,9 @@ class ByWords:
         histories = dict(zip(self.sources, told.split(list(self.sizes.values()), -1), strict=True))
         z, v = dict(zip(z_names, z, strict=True)), dict(zip(v_names, v, strict=True))
         return z, v, NetworkState(kept, histories, {})
+
+    def _joined(self, constants: Mapping[str, Constants]) -> Constants:
+        return side_by_side([constants[name] for name in self.names])
 
     def _sources(self, name: str, entries: torch.Tensor | None) -> np.ndarray:
         columns = self.columns[name]

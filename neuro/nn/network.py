@@ -10,10 +10,11 @@ import torch
 from torch import nn
 
 from neuro.descriptor import Chip, html_table
-from neuro.dynamics import State
+from neuro.dynamics import Constants, State, stack
 from neuro.errors import DescriptionError, FeasibilityError
 from neuro.nn.by_words import ByWords
 from neuro.nn.candidates import Candidates
+from neuro.nn.constants import build_constants
 from neuro.nn.crossbar import CrossbarMemory
 from neuro.nn.entries import draw_candidates, number_of_entries, redraw
 from neuro.nn.exact import exact_products
@@ -52,6 +53,7 @@ class Network(nn.Module):
         super().__init__()
         self.plan = plan
         self.bases = build_bases(plan)
+        self.constants = build_constants(plan)
         self.latents = nn.ParameterDict()
         self.memories = nn.ModuleDict()
         for number, name in enumerate(plan.spec.populations):
@@ -98,12 +100,12 @@ class Network(nn.Module):
         with exact_products(first.device):
             if self._goes_by_words(signals, weights):
                 spikes, v, kept = self._words.run(
-                    signals, weights, sources, state, {*names, *read}, shown, truncate_steps
+                    signals, weights, sources, state, {*names, *read}, shown, truncate_steps, self._constants
                 )
             else:
                 weights = {name: self.memories[name].spread(weight, sources[name]) for name, weight in weights.items()}
                 spikes, v, kept = run_pieces(
-                    self.plan, self._groups, signals, weights, state, self._reach, truncate_steps
+                    self.plan, self._groups, signals, weights, state, self._reach, truncate_steps, self._constants
                 )
             outputs, traces = self._read_out(spikes, state)
         kept = kept._replace(traces=traces)
@@ -117,11 +119,23 @@ class Network(nn.Module):
 
     @cached_property
     def _words(self) -> ByWords:
-        return ByWords(self.plan, self._groups)
+        return ByWords(self.plan, self._groups, self._planned)
+
+    @cached_property
+    def _planned(self) -> dict[str, Constants]:
+        """Constants of every neuron as the plan describes it, by population."""
+        spec = self.plan.spec
+        return {name: stack([self.plan.parameters[name]], [spec.size_of(name)]) for name in spec.populations}
+
+    @property
+    def _constants(self) -> dict[str, Constants]:
+        """The plan's constants with trained ones in their places; gradients go to these."""
+        return self._planned if self.constants is None else self.constants.put_into(self._planned)
 
     def _weights(self) -> dict[str, torch.Tensor]:
-        if self.bases is not None:
-            self.bases.refuse_moved()
+        for shared in (self.bases, self.constants):
+            if shared is not None:
+                shared.refuse_moved()
         return {name: memory(self.latents[name]) for name, memory in self.memories.items()}
 
     def _tried(self, name: str, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
@@ -166,22 +180,27 @@ class Network(nn.Module):
         """Every latent with its memory, by name: what QRewiring projects."""
         return [(f"latents.{name}", self.latents[name], self.memories[name]) for name in self.latents]
 
-    def parameter_groups(self, lr: float, base_lr: float | None = None) -> list[dict]:
-        """Parameters for an optimizer: latents and read-outs at `lr`, base weights at `base_lr` (default lr / 10)."""
-        rest = [p for name, p in self.named_parameters() if not name.startswith("bases.")]
-        groups = [{"params": rest, "lr": lr}]
-        if self.bases is not None:
-            base_lr = lr / 10 if base_lr is None else base_lr
-            groups.append({"params": [self.bases.latent], "lr": base_lr, "weight_decay": 0.0, "base": True})
+    def parameter_groups(self, lr: float, base_lr: float | None = None, constant_lr: float | None = None) -> list[dict]:
+        """Parameters for an optimizer: latents and read-outs at `lr`, base weights at `base_lr` (default lr / 10).
+
+        constant_lr: of trained constants (default base_lr).
+        """
+        rest = [p for name, p in self.named_parameters() if not name.startswith(("bases.", "constants."))]
+        groups, base_lr = [{"params": rest, "lr": lr}], lr / 10 if base_lr is None else base_lr
+        for shared, rate in ((self.bases, base_lr), (self.constants, base_lr if constant_lr is None else constant_lr)):
+            if shared is not None:
+                groups.append({"params": [shared.latent], "lr": rate, "weight_decay": 0.0, "base": True})
         return groups
 
     def project(self) -> None:
-        """Bring base weights, then every code, to the nearest point the chip can hold."""
+        """Bring base weights and trained constants, then every code, to the nearest point the chip can hold."""
         self.project_bases()
         self.project_codes()
 
     def project_bases(self) -> None:
-        """Set every base weight to the nearest value its core can give."""
+        """Set every base weight and trained constant to the nearest value its core can give."""
+        if self.constants is not None:
+            self.constants.project()
         if self.bases is not None:
             self.bases.project()
             for memory in self.memories.values():
@@ -195,6 +214,7 @@ class Network(nn.Module):
     def violations(self) -> list[str]:
         """Every limit the present codes break, as text; empty after every step."""
         found = [] if self.bases is None else self.bases.violations(self.plan.cores)
+        found += [] if self.constants is None else self.constants.violations()
         for name, latent, memory in self.synapses():
             population = f"population {name.removeprefix('latents.')}"
             found += [f"{population}, {v}" for v in memory.violations(latent)]

@@ -6,9 +6,11 @@ the scan. All sums are exact, so it does not matter in which order they are made
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 
-from neuro.dynamics import PseudoDerivative, Scan, stack
+from neuro.dynamics import Constants, PseudoDerivative, Scan, side_by_side
 from neuro.nn.state import NetworkState, delayed
 from neuro.placement import Plan, neuron_model
 
@@ -23,25 +25,32 @@ def run_pieces(
     state: NetworkState,
     reach: int,
     cut: int | None,
+    constants: Mapping[str, Constants],
 ):
     """Give what `run_groups` does; no gradient crosses from a piece of `cut` steps to the one before."""
     steps = len(next(iter(signals.values())))
     spikes, v = [], []
     for first in range(0, steps, cut or steps):
         piece = {name: signal[first : first + (cut or steps)] for name, signal in signals.items()}
-        z, membranes, state = run_groups(plan, groups, piece, weights, state, reach)
+        z, membranes, state = run_groups(plan, groups, piece, weights, state, reach, constants)
         spikes.append(z)
         v.append(membranes)
     return *({name: torch.cat([part[name] for part in parts]) for name in parts[0]} for parts in (spikes, v)), state
 
 
 def run_groups(
-    plan: Plan, groups: tuple[tuple[str, ...], ...], signals: dict, weights: Weights, state: NetworkState, reach: int
+    plan: Plan,
+    groups: tuple[tuple[str, ...], ...],
+    signals: dict,
+    weights: Weights,
+    state: NetworkState,
+    reach: int,
+    constants: Mapping[str, Constants],
 ):
     """Give spikes and membranes [T, B, n] of every population, and the state to go on from; reach: the longest delay."""
     signals, v, neurons = dict(signals), {}, {}
     for group in groups:
-        z, membrane, neurons[group] = run_group(plan, group, signals, weights, state)
+        z, membrane, neurons[group] = run_group(plan, group, signals, weights, state, constants)
         parts = [plan.spec.size_of(name) for name in group]
         signals |= dict(zip(group, z.split(parts, -1), strict=True))
         v |= dict(zip(group, membrane.split(parts, -1), strict=True))
@@ -56,15 +65,21 @@ def _last(history: torch.Tensor, signal: torch.Tensor, reach: int) -> torch.Tens
     return torch.cat([history, signal.detach()[-reach:]])[-reach:]
 
 
-def run_group(plan: Plan, group: tuple[str, ...], signals: dict, weights: Weights, state: NetworkState):
+def run_group(
+    plan: Plan,
+    group: tuple[str, ...],
+    signals: dict,
+    weights: Weights,
+    state: NetworkState,
+    constants: Mapping[str, Constants],
+):
     """Give spikes and v [T, B, n] of a group's populations side by side, and their state after the last step."""
     drive = _drive(plan, group, signals, weights, state)
     delays, recurrent = _recurrent(plan, group, weights)
-    sizes = [plan.spec.size_of(name) for name in group]
     surrogate = plan.spec.surrogate
     scan = Scan(
         neuron_model(plan.chip),
-        stack([plan.parameters[name] for name in group], sizes, drive[0].dtype).to(drive[0].device),
+        side_by_side([constants[name] for name in group]).to(drive[0].device, drive[0].dtype),
         PseudoDerivative(surrogate.name, surrogate.width, surrogate.scale),
         tuple(delays),
         plan.spec.detach_reset,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from neuro.descriptor import Chip, SynapseType
 from neuro.errors import DescriptionError, FitError
-from neuro.placement.circuits import refuse_unreachable, refuse_unreachable_lines
+from neuro.placement.circuits import refuse_unreachable, refuse_unreachable_lines, refuse_untrainable
 from neuro.placement.cores import assign_cores, assign_neurons, latches
 from neuro.placement.fanout import lay_out_crossbars
 from neuro.placement.parameters import currents_in_use, parameter_set
@@ -24,6 +24,7 @@ def place(spec: NetworkSpec, chip: Chip, seed: int = 0) -> Plan:
     for name, population in spec.populations.items():
         refuse_unreachable(name, population, chip)
     parameters = {name: parameter_set(name, spec, chip, currents) for name in spec.populations}
+    refuse_untrainable(spec, chip, parameters, currents)
     fanouts, routes, inputs = {}, (), ()
     if chip.weights.axon_types is None:
         locations, routes, inputs = _lay_out(spec, chip, parameters)

@@ -26,14 +26,14 @@ PLAIN_BASE_SHARE = 0.1  # how far bases move in a group that has no learning rat
 class QRewiring(torch.optim.Optimizer):
     """Step the wrapped optimizer, then project.
 
-    network: a `neuro.Network` or what `neuro.constrain` gives. latent: "free" leaves latents where they went, "hull"
-    draws them back into the convex hull of what fits (for counts the L1 ball of radius slots), whose nearest code is empty
-    where a neuron hears many more sources than it has words (measured: benchmarks/latent_rule.py). base_every: base weights
-    move every so many steps, by that step's gradient; with plain `network.parameters()` at a tenth of the group's step.
-    rounding: what training reads (evaluation and export read the nearest code). removal, growth, noise: None, a part, or a
-    tuple of parts, applied to the latents in this order before the projection: noise, removal, growth; `Redraw`, which
-    gives empty entries new sources, comes last and needs storage "slots". What they do follows from seed and step alone.
-    gradient: None, or what scales gradients before the step.
+    network: a `neuro.Network` or what `neuro.constrain` gives. latent: "free" leaves latents where they went, "hull" draws
+    them back into the convex hull of what fits (for counts the L1 ball of radius slots), whose nearest code is empty where
+    a neuron hears many more sources than it has words (measured: benchmarks/latent_rule.py). base_every: base weights and
+    trained constants move every so many steps, by that step's gradient; with plain `network.parameters()` at a tenth of the
+    group's step. rounding: what training reads (evaluation and export read the nearest code). removal, growth, noise: None,
+    a part, or a tuple of parts, applied to the latents in this order before the projection: noise, removal, growth;
+    `Redraw`, which gives empty entries new sources, comes last and needs storage "slots". What they do follows from seed
+    and step alone. gradient: None, or what scales gradients before the step.
     Raises FeasibilityError on gradients or parameters that are not finite; the network stays that of the last good step.
     """
 
@@ -114,19 +114,18 @@ class QRewiring(torch.optim.Optimizer):
 
     @torch.no_grad()
     def _step_wrapped(self, bases_due: bool) -> None:
-        bases = _base_latent(self.network)
-        if bases is None:
-            self.optimizer.step()
-            return
-        kept, before = bases.grad, bases.clone()
-        if not bases_due:
-            bases.grad = None
+        biases = _bias_latents(self.network)
+        kept, before = [latent.grad for latent in biases], [latent.clone() for latent in biases]
+        for latent in biases if not bases_due else ():
+            latent.grad = None
         self.optimizer.step()
-        bases.grad = kept
-        if not bases_due:
-            bases.copy_(before)
-        elif not any(len(group["params"]) == 1 and group["params"][0] is bases for group in self.param_groups):
-            bases.copy_(before + PLAIN_BASE_SHARE * (bases - before))
+        own = {id(group["params"][0]) for group in self.param_groups if len(group["params"]) == 1}
+        for latent, grad, old in zip(biases, kept, before, strict=True):
+            latent.grad = grad
+            if not bases_due:
+                latent.copy_(old)
+            elif id(latent) not in own:
+                latent.copy_(old + PLAIN_BASE_SHARE * (latent - old))
 
     @torch.no_grad()
     def _stir(self) -> None:
@@ -262,9 +261,10 @@ class QRewiring(torch.optim.Optimizer):
         )
 
 
-def _base_latent(network) -> torch.nn.Parameter | None:
-    bases = getattr(network, "bases", None)
-    return None if bases is None else bases.latent
+def _bias_latents(network) -> list[torch.nn.Parameter]:
+    """Latents of bias currents: of base weights and trained constants."""
+    shared = (getattr(network, "bases", None), getattr(network, "constants", None))
+    return [part.latent for part in shared if part is not None]
 
 
 def _finite(tensor: torch.Tensor) -> bool:

@@ -112,7 +112,10 @@ class Training(Part):
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     lr: Rate = 1e-2
     base_lr: Rate | None = Field(None, description="learning rate of base weights; absent = lr / 10")
-    base_every: Size = Field(10, description="base weights move every so many steps")
+    base_every: Size = Field(10, description="base weights and trained constants move every so many steps")
+    constant_lr: Rate | None = Field(
+        None, description="learning rate of trained constants; absent = that of base weights"
+    )
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     schedule: Literal["constant", "cosine"] = "cosine"

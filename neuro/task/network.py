@@ -95,6 +95,9 @@ class NetworkSpec(Part):
         description="reachable: a neuron may listen to those of its sources that routes and tags let reach its core",
     )
     delay_lines: tuple[Steps, ...] = Field((0,), min_length=1, description="extra steps each delay line adds")
+    trainable: tuple[Literal["tau_mem", "tau_syn", "threshold"], ...] = Field(
+        (), description="constants trained with the weights, one value a core, always one its bias can give"
+    )
     shunting_as_subtractive: bool = False
     surrogate: Surrogate = Surrogate()
     detach_reset: bool = True

@@ -40,7 +40,7 @@ ROUNDINGS = {
 
 def make_optimizer(network: Network, recipe: Training, seed: int) -> QRewiring:
     """Wrap the recipe's optimizer so that every step ends inside the chip."""
-    groups = network.parameter_groups(recipe.lr, recipe.base_lr)
+    groups = network.parameter_groups(recipe.lr, recipe.base_lr, recipe.constant_lr)
     wrapped = MAKERS[recipe.optimizer](groups, recipe)
     for group in wrapped.param_groups:
         group["full_lr"] = group["lr"]

@@ -36,7 +36,7 @@ def by_groups(network, x, state=None, dtype=torch.float32):
         name: memory.spread(memory(network.latents[name])).to(dtype) for name, memory in network.memories.items()
     }
     signals = {name: values.to(dtype) for name, values in x.items()}
-    return run_groups(network.plan, network._groups, signals, weights, state, network._reach)
+    return run_groups(network.plan, network._groups, signals, weights, state, network._reach, network._constants)
 
 
 def same_forward(network, x, state=None):

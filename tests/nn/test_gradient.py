@@ -49,7 +49,7 @@ def run(network, weights, x):
             u = left + sum(i[name]) + k.bias
             u = u - k.beta * a[name] if chip.adaptation == "current" else u
             u = u if chip.floor is None else torch.where(u > chip.floor, u, chip.floor)
-            theta = k.theta + k.beta * a[name] if chip.adaptation == "threshold" else torch.full_like(u, k.theta)
+            theta = k.theta + k.beta * a[name] if chip.adaptation == "threshold" else torch.zeros_like(u) + k.theta
             ready = (rest[name] == 0).double()
             z = Spike.apply(u, theta, k.theta, slope) * ready
             reset = z.detach() if spec.detach_reset else z
