@@ -83,8 +83,10 @@ class Ranks:
 
 
 def fingerprint(network: Network) -> int:
-    """Tell networks apart by their latents, codes and sources, in 63 bits."""
+    """Tell networks apart by their latents, of biases too, codes and sources, in 63 bits."""
     value = 0
+    for part in (network.bases, network.constants):
+        value = (value * 1_000_003 + (0 if part is None else checksum(part.latent))) % (2**63 - 25)
     for _, latent, memory in network.synapses():
         sources = [] if memory.source is None else [memory.source.to(torch.int32)]
         for tensor in (latent, memory.code.to(torch.int32), *sources):
