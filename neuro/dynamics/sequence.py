@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,38 +10,13 @@ import torch
 from neuro.dynamics import columns, flat, words
 from neuro.dynamics import tile as t16
 from neuro.dynamics.model import State
+from neuro.dynamics.tape import Tape
 from neuro.dynamics.vector import LANES
 from neuro.jit import in_parallel
 
 TAPE = 2**28  # bytes that what is kept for the way back may take; beyond, running steps a second time is also quicker
 WORTH_A_PART = 2**12  # neurons: with fewer, threads would wait for one another longer than they work
 SHARE = 4  # of them, for the span that is run again: it stays nearer to the processor
-
-
-@dataclass(frozen=True, eq=False)
-class Tape:
-    """What steps leave behind for the way back, [tiles, T, N · 16]: u, and where needed v from before, a, who rested.
-
-    i [tiles, T, C, N · 16]: the currents from before, where constants learn, else T = 0.
-    """
-
-    u: np.ndarray
-    v: np.ndarray
-    a: np.ndarray
-    busy: np.ndarray
-    i: np.ndarray
-
-    def part(self, first: int, last: int) -> Tape:
-        """What steps first … last − 1 leave behind."""
-        one = slice(0, 1)
-        kept = slice(first, last)
-        return Tape(
-            self.u[:, kept if self.u.shape[1] > 1 else one],
-            self.v[:, first : last + 1],
-            self.a[:, kept if self.a.shape[1] > 1 else one],
-            self.busy[:, kept if self.busy.shape[1] > 1 else one],
-            self.i[:, kept],
-        )
 
 
 class Run:

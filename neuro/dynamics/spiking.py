@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from neuro.dynamics import flat
+from neuro.dynamics import adjoint, flat
 from neuro.dynamics import tile as t16
 from neuro.dynamics.model import Constants, NeuronModel, State
 from neuro.dynamics.sequence import Run
@@ -23,11 +23,11 @@ from neuro.dynamics.surrogate import PseudoDerivative
 from neuro.dynamics.vector import LANES
 
 SHAPES = {
-    "fast_sigmoid": t16.FAST_SIGMOID,
-    "triangle": t16.TRIANGLE,
-    "arctan": t16.ARCTAN,
-    "sigmoid": t16.SIGMOID,
-    "boxcar": t16.BOXCAR,
+    "fast_sigmoid": adjoint.FAST_SIGMOID,
+    "triangle": adjoint.TRIANGLE,
+    "arctan": adjoint.ARCTAN,
+    "sigmoid": adjoint.SIGMOID,
+    "boxcar": adjoint.BOXCAR,
 }
 KEPT_SHAPES, KEPT_OF_A_SHAPE = 12, 4  # arrays kept for later runs: those of training and of evaluation
 

@@ -23,7 +23,7 @@ from neuro.nn.checksum import UNPROJECTED, checksum
 from neuro.placement import FASTEST, Plan
 
 LEAK, THETA, SYN = range(3)  # rows of places; one SYN a current
-KINDS = {LEAK: "tau_mem", THETA: "threshold"}  # the rest: tau_syn
+KINDS = {LEAK: "tau_mem", THETA: "threshold"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Trained:
 
     @property
     def constant(self) -> str:
-        return KINDS.get(self.row, "tau_syn")
+        return _kind(self.row)
 
 
 class TrainedConstants(nn.Module):
@@ -70,7 +70,7 @@ class TrainedConstants(nn.Module):
         latched = {(c, k, n) for c, k, n, latch in plan.latches if latch == plan.chip.neuron.latches.get("tau_mem")}
         second = np.array([tuple(place) in latched for place in plan.locations[name].tolist()])
         for row, value in enumerate(given):
-            if KINDS.get(row, "tau_syn") not in plan.spec.trainable or (row >= SYN and value == 0.0):
+            if _kind(row) not in plan.spec.trainable or (row >= SYN and value == 0.0):
                 continue
             for number in np.unique(core):
                 members = core == number
@@ -83,7 +83,7 @@ class TrainedConstants(nn.Module):
             if (entry.core, entry.row, entry.start) == (core, row, start):
                 return number
         chip, current = self.plan.chip, self.plan.currents[row - SYN] if row >= SYN else None
-        setting = leading_bias(chip, KINDS.get(row, "tau_syn"), current, second)
+        setting = leading_bias(chip, _kind(row), current, second)
         codes = None if setting is None else _codes(setting, row, chip, self.plan.spec.dt_s)
         self.entries += (Trained(core, row, setting, start, codes),)
         return len(self.entries) - 1
@@ -174,8 +174,13 @@ class _Realised(torch.autograd.Function):
 
 
 def build_constants(plan: Plan) -> TrainedConstants | None:
-    """Make the constants a task trains, or None."""
-    return TrainedConstants(plan) if plan.spec.trainable else None
+    """Make the constants a task trains, or None where no population has one."""
+    constants = TrainedConstants(plan) if plan.spec.trainable else None
+    return constants if constants is not None and constants.entries else None
+
+
+def _kind(row: int) -> str:
+    return KINDS.get(row, "tau_syn")
 
 
 def _constant(row: int, value: float, dt_s: float) -> float:

@@ -266,5 +266,7 @@ def test_they_move_in_turn_at_a_rate_of_their_own(make, events):
 def test_without_trained_constants_nothing_changes(make, events):
     plain, trained = make("generic"), make("generic", trainable=("tau_mem", "tau_syn"))
     assert plain.constants is None and "constants.latent" not in plain.state_dict()
+    nothing = {n: {"size": 4, "decay_syn": 0.0, "tau_syn_s": None} for n in ("hidden", "out")}
+    assert make("generic", populations=nothing, trainable=("tau_syn",)).constants is None
     x = events(plain)
     assert torch.equal(plain(x)[0], trained(x)[0]), "on a chip without biases training starts at the task's own values"
