@@ -11,7 +11,7 @@ from neuro.descriptor.part import Count, Part
 
 Ratio = Annotated[float, Field(gt=1, le=1e9)]
 Microsiemens = Annotated[float, Field(gt=0, le=1e6)]
-Bits = Annotated[int, Field(ge=1, le=16)]
+Bits = Annotated[int, Field(ge=2, le=16)]
 Figure = Annotated[float, Field(ge=-1e6, le=1e6)]
 Line = Annotated[tuple[Figure, Figure, Figure, Figure], Field(description="slope, intercept, least, most")]
 
@@ -64,7 +64,7 @@ class Devices(Part):
 class Converter(Part):
     """What stands at the edge of a tile: a value within ± bound becomes one of 2^bits − 1 even steps, 0 among them."""
 
-    bits: Bits | None = Field(None, description="absent = not rounded")
+    bits: Bits
     bound: float = Field(gt=0, le=1e6, description="inputs: largest value; outputs: in full-scale inputs times g_max")
     noise: float = Field(0.0, ge=0, le=1e6, description="spread of what is added before an output is converted")
 

@@ -1,0 +1,6 @@
+"""What silicon makes of a trained network: devices that vary, drift and are programmed again, and the tiles they form."""
+
+from neuro.silicon.layers import on_tiles
+from neuro.silicon.tiles import TileConv2d, TileLinear
+
+__all__ = ["TileConv2d", "TileLinear", "on_tiles"]
