@@ -23,6 +23,8 @@ from neuro.nn.checksum import UNPROJECTED, checksum
 from neuro.placement import FASTEST, Plan
 
 LEAK, THETA, SYN = range(3)  # rows of places; one SYN a current
+ANY = np.array([1e-6, 1e6])  # thresholds where no bias limits them
+ANY_RATE = np.array([1e-6, FASTEST])  # and time constants, as their inverse, a step
 KINDS = {LEAK: "tau_mem", THETA: "threshold"}
 
 
@@ -30,7 +32,7 @@ KINDS = {LEAK: "tau_mem", THETA: "threshold"}
 class Trained:
     """One constant of one core: its row of places, its bias (None = any value), what it starts from, and its codes.
 
-    codes: [codes, 2] of (bias current, constant), by rising current; None = any.
+    codes: [codes, 2] of (bias current, constant), by rising current; None = any. reach: least and largest current.
     """
 
     core: int
@@ -38,6 +40,7 @@ class Trained:
     setting: BiasSetting | None
     start: float
     codes: np.ndarray | None
+    reach: tuple[float, float]
 
     @property
     def constant(self) -> str:
@@ -85,7 +88,8 @@ class TrainedConstants(nn.Module):
         chip, current = self.plan.chip, self.plan.currents[row - SYN] if row >= SYN else None
         setting = leading_bias(chip, _kind(row), current, second)
         codes = None if setting is None else _codes(setting, row, chip, self.plan.spec.dt_s)
-        self.entries += (Trained(core, row, setting, start, codes),)
+        reach = codes[[0, -1], 0] if codes is not None else ANY if row == THETA else ANY_RATE / self._dt_s
+        self.entries += (Trained(core, row, setting, start, codes, tuple(reach.tolist())),)
         return len(self.entries) - 1
 
     def _first_current(self, entry: Trained) -> float:
@@ -99,14 +103,16 @@ class TrainedConstants(nn.Module):
         latent = self.latent.detach().double().cpu()
         if not torch.isfinite(latent).all():
             raise FeasibilityError("trained constants: a latent is not finite; lower constant_lr")
+        reach = torch.tensor([entry.reach for entry in self.entries], dtype=torch.float64).log()
+        latent = latent.clamp(*reach.T)
+        with torch.no_grad():
+            self.latent.copy_(latent)
         for number, (entry, wanted) in enumerate(zip(self.entries, latent.exp().tolist(), strict=True)):
             if entry.codes is None:
-                self.values[number] = _constant(entry.row, wanted if entry.row == THETA else 1 / wanted, self._dt_s)
-                continue
-            currents = entry.codes[:, 0]
-            self.values[number] = entry.codes[np.abs(currents - wanted).argmin(), 1]
-            with torch.no_grad():
-                self.latent[number].clamp_(math.log(currents[0]), math.log(currents[-1]))
+                value = _constant(entry.row, wanted if entry.row == THETA else 1 / wanted, self._dt_s)
+            else:
+                value = entry.codes[np.abs(entry.codes[:, 0] - wanted).argmin(), 1]
+            self.values[number] = value
         self.stamp = checksum(self.latent)
 
     @property

@@ -201,10 +201,23 @@ def test_constants_are_those_of_the_nearest_codes(make, chip):
         ):
             assert value in nearest_by_hand(entry, latent, network.plan.chip, network.plan.spec.dt_s), entry
         assert network.violations() == []
+
+
+@pytest.mark.parametrize("chip", ["dynapse2", "generic"])
+@pytest.mark.parametrize("step", [1e3, -1e3])
+def test_latents_beyond_the_last_value_come_back_to_it(make, chip, step):
+    """So that a gradient can turn them round."""
+    populations = {n: p | {"tau_syn_s": 0.005} for n, p in POPULATIONS.items()}
+    network = make(chip, **ALL | {"populations": populations})
     with torch.no_grad():
-        network.constants.latent += 100.0  # beyond the last code: back to it, so that a gradient can turn round
+        network.constants.latent += step
     network.project()
-    assert (network.constants.latent < 0).all() and network.violations() == []
+    ends = network.constants.latent.detach().clone()
+    assert network.violations() == [] and (network.constants.slopes() != 0).all()
+    with torch.no_grad():
+        network.constants.latent -= step / 1e3
+    network.project()
+    assert (network.constants.latent != ends).all() and network.violations() == []
 
 
 def test_what_no_code_gives_is_found_and_what_moved_is_refused(make, events):
