@@ -152,3 +152,14 @@ def test_another_code_is_found():
     for frame, what in ((changed, "nearest to tau_mem"), (missing, "have none"), (renamed, "R3R_P")):
         found = neuro.check(type(tables)(tables.manifest, {**tables.frames, "biases": frame.astype(biases.dtypes)}))
         assert len(found) == 1 and what in str(found[0]), found
+
+
+@pytest.mark.parametrize("override, words", [
+    ("circuits.biases.SYPD_DLY1_P.line=0", r"SYPD_DLY1_P.line: have 0, allowed: 1 or more, as line 0 adds no delay"),
+    ("circuits.biases.SYPD_DLY1_P.line=null", r"SYPD_DLY1_P.line: is missing or out of place"),
+    ("circuits.biases.SOIF_LEAK_N.line=1", r"SOIF_LEAK_N.line: is missing or out of place"),
+    ("circuits.biases.SYPD_DLY2_P.capacitance_f=null", r"SYPD_DLY2_P.capacitance_f: is missing; constant delay needs it"),
+])  # fmt: skip
+def test_biases_of_lines_that_cannot_be(override, words):
+    with pytest.raises(DescriptionError, match=words):
+        neuro.load_chip("dynapse2", [override])
