@@ -18,6 +18,7 @@ _HOMES = {
     "build": "neuro.nn",
     "constrain": "neuro.nn",
     "QRewiring": "neuro.rewiring",
+    "virtual_chip": "neuro.silicon",
     "train": "neuro.training",
     "load_run": "neuro.runs",
     "evaluate": "neuro.evaluation",

@@ -189,6 +189,18 @@ def an_array_agrees(chip: Chip) -> None:
         raise Disagreement(("weights", "bases"), text)
 
 
+def mismatch_agrees(chip: Chip) -> None:
+    """Mismatch is of analog neurons, and of base weights that synapse types share only where there are such."""
+    if chip.mismatch is None:
+        return
+    if chip.weights.axon_types is not None:
+        raise Disagreement(("mismatch",), "belongs to analog neurons; those of a crossbar count in whole units: leave it out")
+    for key in ("neuron", "core"):
+        if "base" in getattr(chip.mismatch, key) and chip.weights.kind not in ("masks", "float"):
+            text = f"belongs to kind masks, but kind is {chip.weights.kind}; weight says how its types differ"
+            raise Disagreement(("mismatch", key, "base"), text)
+
+
 def biases_agree(chip: Chip) -> None:
     """Every bias of `circuits` has what its equation needs, and a code of the bias generator."""
     if chip.circuits is None:

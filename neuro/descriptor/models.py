@@ -32,6 +32,12 @@ Level = Annotated[float, Field(ge=-1e6, le=1e6)]
 Leak = Literal["exponential", "linear", "linear_to_zero"]
 Constant = Literal["tau_mem", "tau_syn", "threshold", "v_reset", "refractory", "adaptation", "bias"]
 
+MismatchParameter = Literal[
+    "tau_mem", "tau_syn", "threshold", "v_reset", "refractory", "adaptation", "adaptation_strength", "bias", "weight", "base"
+]
+Distribution = Literal["lognormal", "gaussian"]
+Spread = Annotated[float, Field(ge=0, le=1)]
+
 WholeConstant = Literal["tau_mem", "threshold", "v_reset", "bias"]
 
 
@@ -220,6 +226,23 @@ class Circuits(Part):
     biases: tuple[BiasSetting, ...] = Field(min_length=1)
 
 
+class Mismatch(Part):
+    """How devices made of one description differ: the spread of a parameter's factor, whose mean is 1.
+
+    neuron: relative standard deviation over the neurons of a core, drawn for each current (tau_syn), synapse type (weight)
+    or base weight (base) of a neuron anew; core: over cores, on top. lognormal: a log-normal factor; gaussian: a normal
+    one, never below `least`.
+    """
+
+    distribution: Distribution
+    distributions: dict[MismatchParameter, Distribution] = Field(
+        default_factory=dict, description="of parameters that are distributed otherwise"
+    )
+    least: float = Field(0.1, ge=1e-3, le=1, description="smallest factor of a gaussian one")
+    neuron: dict[MismatchParameter, Spread] = Field(default_factory=dict)
+    core: dict[MismatchParameter, Spread] = Field(default_factory=dict)
+
+
 class Assumption(Part):
     """A figure nobody published, with the reasoning that led to it."""
 
@@ -244,6 +267,7 @@ class Chip(Part):
     delays: Delays = Delays()
     bias_dac: BiasDac | None = None
     circuits: Circuits | None = Field(None, description="absent = constants are not set by biases")
+    mismatch: Mismatch | None = Field(None, description="absent = every device is as described")
     energy: Energy | None = Field(None, description="absent = unknown")
     devices: Devices | None = Field(None, description="kind conductance: the devices of a pair")
     tiles: Tiles | None = Field(None, description="kind conductance: arrays and their converters")
@@ -262,6 +286,7 @@ class Chip(Part):
         agreement.biases_agree(self)
         agreement.a_crossbar_agrees(self)
         agreement.an_array_agrees(self)
+        agreement.mismatch_agrees(self)
         return self
 
     def line_of(self, steps: int, lines: tuple[int, ...]) -> int:

@@ -1,5 +1,6 @@
 """The one neuron step and its kernels."""
 
+from neuro.dynamics.deviate import deviated
 from neuro.dynamics.model import Constants, NeuronModel, ParameterSet, State, side_by_side, stack
 from neuro.dynamics.scan import Scan
 from neuro.dynamics.step import heaviside, step
@@ -12,6 +13,7 @@ __all__ = [
     "PseudoDerivative",
     "Scan",
     "State",
+    "deviated",
     "heaviside",
     "side_by_side",
     "stack",

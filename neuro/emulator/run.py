@@ -43,9 +43,12 @@ class Record(NamedTuple):
 class Emulator:
     """A configuration made ready once, to run many sequences or one that comes in pieces."""
 
-    def __init__(self, tables: Tables):
-        """Raises TableError where the tables' numbers refer to nothing."""
-        self.tables, self.wiring = tables, wire(tables)
+    def __init__(self, tables: Tables, virtual=None):
+        """virtual: the device to run them on, a `neuro.virtual_chip`; None is the chip as described.
+
+        Raises TableError where the tables' numbers refer to nothing, DescriptionError for a device of another chip.
+        """
+        self.tables, self.wiring = tables, wire(tables, virtual)
         self.places, self.readouts = places_of(tables), readouts_of(tables)
         by = ByEvents if self.wiring.is_exact(tables.chip.inputs.events_per_step) else BySteps
         self._way = by(self.wiring)
@@ -76,15 +79,17 @@ class Emulator:
         return outputs if len(outputs) != 1 else next(iter(outputs.values())), shown
 
 
-def replay(tables: Tables, x, state: ReplayState | None = None, record: Iterable[str] = ()):
+def replay(tables: Tables, x, state: ReplayState | None = None, record: Iterable[str] = (), virtual=None):
     """Run T steps: x [T, B, channels] or {input: [T, B, n]}, events as whole numbers; state = an earlier record.state.
 
     Gives (outputs, record): outputs [T, B, classes or neurons], a dict by name where there are several; record has
     `state` and, for populations named in `record`, `spikes` and `v`. A sequence in pieces equals the whole bit for bit;
-    `Emulator(tables).run(…)` gives the same and joins the tables only once.
-    Raises TableError where the tables' numbers refer to nothing, DataError for x, state or names that do not suit them.
+    `Emulator(tables).run(…)` gives the same and joins the tables only once. virtual: the device to run them on, a
+    `neuro.virtual_chip`; None is the chip as described.
+    Raises TableError where the tables' numbers refer to nothing, DataError for x, state or names that do not suit them,
+    DescriptionError for a device of another chip.
     """
-    return Emulator(tables).run(x, state, record)
+    return Emulator(tables, virtual).run(x, state, record)
 
 
 def _start(state: ReplayState | None, wiring: Wiring, batch: int) -> ReplayState:

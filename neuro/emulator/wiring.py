@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy.sparse import csr_array
 
 from neuro.dynamics import Constants, NeuronModel, stack
+from neuro.emulator.device import constants_on, words_on
 from neuro.errors import TableError
 from neuro.tables import Joined, Tables, ill_formed
 
@@ -51,8 +53,11 @@ class Wiring:
         return late and bool((units < 2**24).all())
 
 
-def wire(tables: Tables) -> Wiring:
-    """Join tables into a network; raises TableError where their numbers refer to nothing."""
+def wire(tables: Tables, virtual=None) -> Wiring:
+    """Join tables into a network; raises TableError where their numbers refer to nothing.
+
+    virtual: the device they program, a `neuro.virtual_chip`; None is the chip as described.
+    """
     findings = ill_formed(tables)
     if findings:
         raise TableError(f"{findings[0]}; {len(findings)} findings in all, `neuro check` lists them")
@@ -60,10 +65,15 @@ def wire(tables: Tables) -> Wiring:
     neuron = tables.chip.neuron
     exponents = tables.exponents
     places = zip(joined.neurons["chip"], joined.neurons["core"], strict=True)
+    model = NeuronModel(neuron.leak, neuron.reset, neuron.refractory, neuron.floor is not None, neuron.adaptation)
+    constants, words = _constants(joined), joined.words
+    if virtual is not None:
+        virtual.refuse_other(tables.chip)
+        constants, words = constants_on(model, constants, joined, virtual), words_on(joined, virtual)
     return Wiring(
-        model=NeuronModel(neuron.leak, neuron.reset, neuron.refractory, neuron.floor is not None, neuron.adaptation),
-        constants=_constants(joined),
-        weights=_weights(joined),
+        model=model,
+        constants=constants,
+        weights=_weights(joined, words),
         grid=np.array([2.0 ** exponents[place] for place in places]),
         currents=len(tables.manifest.currents),
         inputs=joined.inputs,
@@ -78,11 +88,11 @@ def _constants(joined: Joined) -> Constants:
     return Constants(*(column[..., of_neuron].contiguous() for column in one_each))
 
 
-def _weights(joined: Joined) -> dict[int, csr_array]:
+def _weights(joined: Joined, words: pd.DataFrame) -> dict[int, csr_array]:
     """Multiply who is heard (event × source) with what is stored (neuron × event), for each pair of delays."""
-    events = joined.words[HEARD].drop_duplicates(ignore_index=True)
+    events = words[HEARD].drop_duplicates(ignore_index=True)
     events = events.assign(event=np.arange(len(events)))
-    words, deliveries = joined.words.merge(events, on=HEARD), joined.deliveries.merge(events, on=HEARD)
+    words, deliveries = words.merge(events, on=HEARD), joined.deliveries.merge(events, on=HEARD)
     currents, neurons = len(joined.manifest.currents), len(joined.neurons)
     sources = joined.inputs + neurons
     heard = {

@@ -73,10 +73,19 @@ class SynapseMemory(nn.Module):
 
     def forward(self, latent: torch.Tensor) -> torch.Tensor:
         """Give the weight the chip holds for this latent, float32 in the latent's shape; the drawn one in training."""
-        if self.moved(latent):
-            raise FeasibilityError(UNPROJECTED)
+        self.refuse_moved(latent)
         base_latent = self.bases[0].latent if self.bases[0] is not None else None
         return _StraightThrough.apply(latent, base_latent, self)
+
+    def refuse_moved(self, latent: torch.Tensor) -> None:
+        """Raise FeasibilityError where a latent moved without projection."""
+        if self.moved(latent):
+            raise FeasibilityError(UNPROJECTED)
+
+    def refuse_other_sources(self, source: torch.Tensor | None) -> None:
+        """Raise FeasibilityError on the way back where entries listen to others than on the way forward."""
+        if self.source is not source:
+            raise FeasibilityError("entries got new sources after this forward pass; run forward again before backward")
 
     def moved(self, latent: torch.Tensor) -> bool:
         """Whether a latent is not the one the present code was made from."""
@@ -152,11 +161,15 @@ class SynapseMemory(nn.Module):
         if bases is not None:
             self.scheme = self.scheme.with_bases(rows_of(bases.values(), self.cores))
 
-    def base_gradient(self, code: torch.Tensor, grad_weight: torch.Tensor) -> torch.Tensor:
-        """Sum a weight's gradient into its core's base latents [cores, K]; a latent is the log of its value."""
+    def base_gradient(self, code: torch.Tensor, grad_weight: torch.Tensor, factors=None) -> torch.Tensor:
+        """Sum a weight's gradient into its core's base latents [cores, K]; a latent is the log of its value.
+
+        factors: [n, K], what each neuron makes of its core's base weights, or None.
+        """
         bases = self.bases[0]
         values = bases.values()
         rows = self.scheme.base_gradient(code, grad_weight)
+        rows = rows if factors is None else rows * factors
         total = torch.zeros_like(values).index_add_(0, self.cores, rows.to(values.dtype))
         return total * values
 
@@ -185,7 +198,6 @@ class _StraightThrough(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad):
         memory = ctx.memory
-        if memory.source is not ctx.source:
-            raise FeasibilityError("entries got new sources after this forward pass; run forward again before backward")
+        memory.refuse_other_sources(ctx.source)
         to_base = memory.base_gradient(ctx.code, grad) if ctx.needs_input_grad[1] else None
         return (grad if ctx.allowed is None else grad * ctx.allowed), to_base, None

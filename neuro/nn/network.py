@@ -16,6 +16,7 @@ from neuro.nn.by_words import ByWords
 from neuro.nn.candidates import Candidates
 from neuro.nn.constants import build_constants
 from neuro.nn.crossbar import CrossbarMemory
+from neuro.nn.deviation import Deviation, refuse_inexact, weight_on
 from neuro.nn.entries import draw_candidates, number_of_entries, redraw
 from neuro.nn.exact import exact_products
 from neuro.nn.groups import groups_of
@@ -78,13 +79,15 @@ class Network(nn.Module):
         *,
         membranes: bool = True,
         truncate_steps: int | None = None,
+        deviation: Deviation | None = None,
     ):
         """Run T steps: x [T, B, inputs] or {input: [T, B, n]}, events as whole numbers.
 
         Gives (outputs, record): outputs [T, B, classes or neurons], a dict by name where there are several; record has
         `state` (to go on from, without gradient) and, for populations named in `record`, `spikes` [T, B, n] and, if
         `membranes`, `v`. truncate_steps: neurons carry no gradient from a piece of so many steps to the one before
-        (truncated backpropagation through time); spikes are the same.
+        (truncated backpropagation through time); spikes are the same. deviation: run on one device, whose neurons differ
+        (`neuro.silicon.deviation_of`); gradients go to the latents of the network as described.
         Raises DataError on input the chip does not take, FeasibilityError where a latent moved without projection.
         """
         names = check_record(record, self.plan.spec)
@@ -94,18 +97,19 @@ class Network(nn.Module):
         first = next(iter(signals.values()))
         silence = self._zero_state(first.shape[1], first.device)
         state = silence if state is None else check_state(state, silence)
-        found = {name: self._tried(name, weight) for name, weight in self._weights().items()}
+        found = {name: self._tried(name, weight) for name, weight in self._weights(deviation).items()}
         weights, sources = ({name: pair[k] for name, pair in found.items()} for k in (0, 1))
+        constants = self._constants if deviation is None else deviation.constants
         read = {output.population for output in self.plan.spec.outputs.values()}
         with exact_products(first.device):
             if self._goes_by_words(signals, weights):
                 spikes, v, kept = self._words.run(
-                    signals, weights, sources, state, {*names, *read}, shown, truncate_steps, self._constants
+                    signals, weights, sources, state, {*names, *read}, shown, truncate_steps, constants
                 )
             else:
                 weights = {name: self.memories[name].spread(weight, sources[name]) for name, weight in weights.items()}
                 spikes, v, kept = run_pieces(
-                    self.plan, self._groups, signals, weights, state, self._reach, truncate_steps, self._constants
+                    self.plan, self._groups, signals, weights, state, self._reach, truncate_steps, constants
                 )
             outputs, traces = self._read_out(spikes, state)
         kept = kept._replace(traces=traces)
@@ -132,11 +136,17 @@ class Network(nn.Module):
         """The plan's constants with trained ones in their places; gradients go to these."""
         return self._planned if self.constants is None else self.constants.put_into(self._planned)
 
-    def _weights(self) -> dict[str, torch.Tensor]:
+    def _weights(self, deviation: Deviation | None = None) -> dict[str, torch.Tensor]:
         for shared in (self.bases, self.constants):
             if shared is not None:
                 shared.refuse_moved()
-        return {name: memory(self.latents[name]) for name, memory in self.memories.items()}
+        if deviation is None:
+            return {name: memory(self.latents[name]) for name, memory in self.memories.items()}
+        weights = {}
+        for name, memory in self.memories.items():
+            weights[name] = weight_on(memory, self.latents[name], deviation.memories[name])
+            refuse_inexact(name, weights[name], memory, self.plan.chip.inputs.events_per_step)
+        return weights
 
     def _tried(self, name: str, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Give weights and sources, in a training step that is to find better sources with candidates beside them."""

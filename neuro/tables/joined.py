@@ -117,10 +117,18 @@ class Joined:
     @cached_property
     def words(self) -> pd.DataFrame:
         """Every occupied slot, with its `target`, the place of its `current`, its `sign` and its signed `value`."""
-        synapses, weights = self.tables.frames["synapses"], self.tables.frames["weights"]
+        return self.words_of(self.pieces["value"])
+
+    @cached_property
+    def pieces(self) -> pd.DataFrame:
+        """What each word adds up: its row in `synapses` as `word`, and the `value` of one of its rows in `weights`."""
+        return weight_rows_of(self.tables).merge(self.tables.frames["weights"], on=WEIGHT_KEY)
+
+    def words_of(self, values: pd.Series) -> pd.DataFrame:
+        """Give `words` with other values of their pieces."""
+        synapses = self.tables.frames["synapses"]
         used = types_in_use(self.tables)
-        pieces = weight_rows_of(self.tables).merge(weights, on=WEIGHT_KEY)
-        value = pieces.groupby("word")["value"].sum().reindex(range(len(synapses)), fill_value=0).to_numpy()
+        value = values.groupby(self.pieces["word"]).sum().reindex(range(len(synapses)), fill_value=0).to_numpy()
         if untyped(self.chip):
             words = synapses.assign(sign=np.sign(value), current=0, value=value)
             return words.merge(self.neurons[[*HERE, "target"]], on=HERE)

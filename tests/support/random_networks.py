@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import torch
 
 import neuro
-from neuro.descriptor import Chip
+from neuro.descriptor import Chip, Mismatch
 from neuro.errors import FitError
+from neuro.silicon import deviation_of
 from neuro.task import NetworkSpec
 
 CHIPS = {
@@ -69,6 +71,22 @@ def random_network(rng: np.random.Generator, name: str) -> neuro.Network:
             network.project()
         return network.eval()
     raise AssertionError(f"no network fitted on {name}")
+
+
+def with_mismatch(network: neuro.Network, rng: np.random.Generator, spread: float = 0.3) -> neuro.Network:
+    """The same network on a chip whose devices differ in everything they can differ in."""
+    chip = network.plan.chip
+    names = ["tau_mem", "tau_syn", "threshold", "v_reset", "refractory", "adaptation", "adaptation_strength", "bias"]
+    names += ["weight"] + ["base"] * (chip.weights.kind == "masks")
+    found = Mismatch(
+        distribution=str(rng.choice(["lognormal", "gaussian"])),
+        neuron=dict.fromkeys(names, spread),
+        core=dict.fromkeys(names, spread / 3),
+    )
+    plan = replace(network.plan, chip=chip.model_copy(update={"mismatch": found}))
+    other = neuro.Network(plan, seed=0)
+    other.load_state_dict(network.state_dict())
+    return other.eval()
 
 
 def random_spec(rng: np.random.Generator, chip: Chip) -> NetworkSpec:
@@ -159,12 +177,13 @@ def random_events(rng, network, steps: int = 24, batch: int = 3, share: float = 
     return events
 
 
-def differences(network, tables, x) -> list[str]:
-    """Everything in which a replay of tables is not the network: spikes, v bit for bit, outputs."""
+def differences(network, tables, x, virtual=None) -> list[str]:
+    """Everything in which a replay of tables is not the network, on one device: spikes, v bit for bit, outputs."""
     names = tuple(network.plan.spec.populations)
+    deviation = None if virtual is None else deviation_of(network.plan, virtual)
     with torch.inference_mode():
-        outputs, trained = network(x, record=names)
-    again, emulated = neuro.replay(tables, x, record=names)
+        outputs, trained = network(x, record=names, deviation=deviation)
+    again, emulated = neuro.replay(tables, x, record=names, virtual=virtual)
     found = [f"spikes of {n}" for n in names if not torch.equal(trained.spikes[n], emulated.spikes[n])]
     found += [f"v of {n}" for n in names if not torch.equal(_bits(trained.v[n]), _bits(emulated.v[n]))]
     spec = network.plan.spec.outputs
