@@ -17,6 +17,7 @@ from neuro.evaluation import NOISE_SEED
 from neuro.formats import load_configuration
 from neuro.losses import judged, together
 from neuro.runs import Run, load_run
+from neuro.silicon import VirtualChip, deviation_of
 from neuro.tables import Tables, check, load_tables
 
 BATCH = 128
@@ -45,27 +46,33 @@ class Verification:
         return "\n".join([text, *([self.first] if self.first else []), *self.findings])
 
 
-def verify(run: Run | str | Path, tables: str | Path | None = None, progress: Callable[[int, int], None] | None = None):
+def verify(
+    run: Run | str | Path,
+    tables: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    virtual: VirtualChip | None = None,
+):
     """Compare a run's network with the replay of its tables, read from disk, on the whole test part.
 
     tables: a folder, of tables or of a vendor's format, to hold against the run; without one the run is exported to a
     temporary folder first. `compared` counts one place for every neuron, step and sample. progress is called with
-    (samples done, samples).
+    (samples done, samples). virtual: both run on this one device.
     """
     run = load_run(run) if isinstance(run, str | Path) else run
     if tables is not None:
-        return _compare(run, load_configuration(tables), progress)
+        return _compare(run, load_configuration(tables), progress, virtual)
     with tempfile.TemporaryDirectory() as folder:
         export(run).save(Path(folder) / "tables")
-        return _compare(run, load_tables(Path(folder) / "tables"), progress)
+        return _compare(run, load_tables(Path(folder) / "tables"), progress, virtual)
 
 
-def _compare(run: Run, tables: Tables, progress) -> Verification:
+def _compare(run: Run, tables: Tables, progress, virtual: VirtualChip | None) -> Verification:
     other = _other_network(run, tables)
     if other:
         return Verification(0, 0, 0, 0, None, (f"not this run's network: {other}",), 0.0, 0.0)
     findings = [str(finding) for finding in check(tables)]
-    emulator = Emulator(tables)
+    emulator = Emulator(tables, virtual)
+    deviation = None if virtual is None else deviation_of(run.network.plan, virtual)
     part, task, network = load_dataset(run.task.data).test, run.task, run.network
     names = tuple(task.populations)
     compared = differ = spikes = correct = replayed = answers = 0
@@ -73,7 +80,7 @@ def _compare(run: Run, tables: Tables, progress) -> Verification:
     for ids in np.array_split(np.arange(len(part)), -(-len(part) // BATCH)):
         x, labels = make_batch(task, part, ids, NOISE_SEED)
         with torch.inference_mode():
-            outputs, trained = network(x, record=names)
+            outputs, trained = network(x, record=names, deviation=deviation)
         again, emulated = emulator.run(x, record=names)
         outputs, again = together(outputs), together(again)
         for name in names:

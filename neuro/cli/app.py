@@ -9,7 +9,22 @@ from typing import Annotated
 import typer
 
 import neuro
-from neuro.cli import check, chips, demo, evaluate, export, plot, replay, report, sweep, tasks, train, verify
+from neuro.cli import (
+    calibrate,
+    check,
+    chips,
+    demo,
+    evaluate,
+    export,
+    plot,
+    replay,
+    report,
+    sweep,
+    tasks,
+    train,
+    verify,
+    virtual,
+)
 from neuro.errors import NeuroError
 
 app = typer.Typer(
@@ -29,7 +44,22 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Show the v
         raise typer.Exit
 
 
-for module in (chips, tasks, train, evaluate, export, verify, check, replay, sweep, report, plot, demo):
+for module in (
+    chips,
+    tasks,
+    train,
+    evaluate,
+    export,
+    verify,
+    check,
+    replay,
+    virtual,
+    calibrate,
+    sweep,
+    report,
+    plot,
+    demo,
+):
     app.command(name=module.NAME, short_help=module.SHORT)(module.command)
 
 

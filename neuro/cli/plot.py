@@ -19,7 +19,7 @@ def command(
     data: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Draw a run (curves, slots, codes, raster, membranes, connectivity) or a sweep (trade-offs, fronts)."""
+    """Draw a run (curves, slots, codes, raster, membranes, connectivity, virtual chips) or a sweep (trade-offs, fronts)."""
     from neuro.reports import plot
 
     use_data_folder(data)

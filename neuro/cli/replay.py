@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from neuro.cli.show import Json, show
+from neuro.cli.show import Json, Virtual, load_device, show
 
 NAME, SHORT = "replay", "Run tables on events of your own."
 
@@ -19,6 +19,7 @@ def command(
     population: Annotated[
         str | None, typer.Option("--spikes", help="Write the spikes of this population in place of the output.")
     ] = None,
+    virtual: Virtual = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the --out file if there is one.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -34,7 +35,7 @@ def command(
     _refuse_place(out, overwrite)
     loaded = load_configuration(tables)
     x = _read(input_file)
-    outputs, record = replay(loaded, x, record=(population,) if population else ())
+    outputs, record = replay(loaded, x, record=(population,) if population else (), virtual=load_device(virtual))
     y = record.spikes[population] if population else outputs
     if isinstance(y, dict):
         y = next(iter(y.values()))

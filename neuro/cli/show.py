@@ -25,6 +25,9 @@ Set = Annotated[
         "chip.weights.slots=16 (or slots=16).",
     ),
 ]
+Virtual = Annotated[
+    Path | None, typer.Option("--virtual", help="File of a virtual chip to run on (`neuro virtual` draws one).")
+]
 DataDir = Annotated[
     Path | None, typer.Option("--data", help="Folder with data sets (else the environment's NEURO_DATA).")
 ]
@@ -68,8 +71,15 @@ def use_data_folder(folder: Path | None) -> None:
         os.environ["NEURO_DATA"] = str(folder)
 
 
-def tell_samples(done: int, total: int) -> None:
+def load_device(path: Path | None):
+    """Read the virtual chip of a file, or give None where there is no file to read."""
+    from neuro.runs import load_virtual_chip
+
+    return None if path is None else load_virtual_chip(path)
+
+
+def tell_samples(done: int, total: int, what: str = "samples", verb: str = "verified") -> None:
     """Say how far a verification is, on a line that moves."""
     import sys
 
-    print(f"\rverified {done} of {total} samples", end="\n" if done == total else "", file=sys.stderr, flush=True)
+    print(f"\r{verb} {done} of {total} {what}", end="\n" if done == total else "", file=sys.stderr, flush=True)

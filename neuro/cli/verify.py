@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from neuro.cli.show import DataDir, Json, show, tell_samples, use_data_folder
+from neuro.cli.show import DataDir, Json, Virtual, load_device, show, tell_samples, use_data_folder
 
 NAME, SHORT = "verify", "Replay against training, spike by spike."
 
@@ -16,6 +16,7 @@ NAME, SHORT = "verify", "Replay against training, spike by spike."
 def command(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     tables: Annotated[Path | None, typer.Option("--tables", help="Tables to hold against the run.")] = None,
+    virtual: Virtual = None,
     data: DataDir = None,
     as_json: Json = False,
 ) -> None:
@@ -23,7 +24,8 @@ def command(
     from neuro.verification import verify
 
     use_data_folder(data)
-    result = verify(run, tables, None if as_json or not sys.stderr.isatty() else tell_samples)
+    tell = None if as_json or not sys.stderr.isatty() else tell_samples
+    result = verify(run, tables, tell, load_device(virtual))
     if result.passed:
         kept = tables or run / "tables"
         have = (kept / "manifest.json").exists()

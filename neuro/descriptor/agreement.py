@@ -194,7 +194,7 @@ def mismatch_agrees(chip: Chip) -> None:
     if chip.mismatch is None:
         return
     if chip.weights.axon_types is not None:
-        raise Disagreement(("mismatch",), "belongs to analog neurons; those of a crossbar count in whole units: leave it out")
+        raise Disagreement(("mismatch",), "belongs to analog neurons, not to those of a crossbar: leave it out")
     for key in ("neuron", "core"):
         if "base" in getattr(chip.mismatch, key) and chip.weights.kind not in ("masks", "float"):
             text = f"belongs to kind masks, but kind is {chip.weights.kind}; weight says how its types differ"

@@ -33,7 +33,16 @@ Leak = Literal["exponential", "linear", "linear_to_zero"]
 Constant = Literal["tau_mem", "tau_syn", "threshold", "v_reset", "refractory", "adaptation", "bias"]
 
 MismatchParameter = Literal[
-    "tau_mem", "tau_syn", "threshold", "v_reset", "refractory", "adaptation", "adaptation_strength", "bias", "weight", "base"
+    "tau_mem",
+    "tau_syn",
+    "threshold",
+    "v_reset",
+    "refractory",
+    "adaptation",
+    "adaptation_strength",
+    "bias",
+    "weight",
+    "base",
 ]
 Distribution = Literal["lognormal", "gaussian"]
 Spread = Annotated[float, Field(ge=0, le=1)]

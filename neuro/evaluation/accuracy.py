@@ -10,7 +10,8 @@ import torch
 
 from neuro.data import Part, load_dataset, make_batch
 from neuro.losses import judged, task_loss, together
-from neuro.nn import Network
+from neuro.nn import Deviation, Network
+from neuro.silicon import VirtualChip, deviation_of
 from neuro.task import Task
 
 NOISE_SEED = 0
@@ -39,23 +40,26 @@ class Evaluation:
     violations: int
 
 
-def evaluate(run, part: str = "test") -> Evaluation:
-    """Measure a run (or a run's path) on its test part, or on `validation` or `train`."""
+def evaluate(run, part: str = "test", virtual: VirtualChip | None = None) -> Evaluation:
+    """Measure a run (or a run's path) on its test part, or on `validation` or `train`; virtual: on this one device."""
     from neuro.runs import load_run
 
     run = load_run(run) if isinstance(run, str | Path) else run
     data = load_dataset(run.task.data)
-    return measure(run.network, run.task, getattr(data, part), part)
+    deviation = None if virtual is None else deviation_of(run.network.plan, virtual)
+    return measure(run.network, run.task, getattr(data, part), part, deviation)
 
 
-def measure(network: Network, task: Task, samples: Part, part: str = "validation") -> Evaluation:
-    """Measure a network on samples; encoder noise is that of a fixed seed."""
+def measure(
+    network: Network, task: Task, samples: Part, part: str = "validation", deviation: Deviation | None = None
+) -> Evaluation:
+    """Measure a network on samples, on one device where a deviation says so; encoder noise is that of a fixed seed."""
     network.eval()
     loss, correct, answers, spikes = 0.0, 0, 0, {name: 0.0 for name in task.populations}
     with torch.inference_mode():
         for ids in np.array_split(np.arange(len(samples)), -(-len(samples) // BATCH)):
             x, labels = make_batch(task, samples, ids, NOISE_SEED)
-            outputs, record = network(x, record=tuple(task.populations), membranes=False)
+            outputs, record = network(x, record=tuple(task.populations), membranes=False, deviation=deviation)
             outputs = together(outputs)
             right, asked = judged(task.loss, outputs, labels)
             loss += float(task_loss(task.loss, outputs, labels)) * asked

@@ -1,7 +1,7 @@
 """Networks on a device that is not what its description says: constants and words of every neuron differ a little.
 
-What a word is worth is multiplied, then rounded once to its core's grid, so that sums stay exact and the replay of tables on
-the same device gives the same spikes. Gradients pass through to the latents of the described network.
+What a word is worth is multiplied, then rounded once to its core's grid, so that sums stay exact and the replay of tables
+on the same device gives the same spikes. Gradients pass through to the latents of the described network.
 """
 
 from __future__ import annotations
@@ -123,7 +123,9 @@ class _OnDevice(torch.autograd.Function):
         to_latent = through if memory.allowed is None else through * memory.allowed
         to_base = to_words = None
         if ctx.needs_input_grad[1]:
-            to_base = memory.base_gradient(code, through, found.bases if isinstance(memory.scheme, MaskScheme) else None)
+            to_base = memory.base_gradient(
+                code, through, found.bases if isinstance(memory.scheme, MaskScheme) else None
+            )
         if ctx.needs_input_grad[2]:
             to_words = _to_words(memory, code, grad)
         return to_latent, to_base, to_words, None, None

@@ -97,23 +97,41 @@ class Network(nn.Module):
         first = next(iter(signals.values()))
         silence = self._zero_state(first.shape[1], first.device)
         state = silence if state is None else check_state(state, silence)
-        found = {name: self._tried(name, weight) for name, weight in self._weights(deviation).items()}
-        weights, sources = ({name: pair[k] for name, pair in found.items()} for k in (0, 1))
-        constants = self._constants if deviation is None else deviation.constants
         read = {output.population for output in self.plan.spec.outputs.values()}
         with exact_products(first.device):
-            if self._goes_by_words(signals, weights):
-                spikes, v, kept = self._words.run(
-                    signals, weights, sources, state, {*names, *read}, shown, truncate_steps, constants
-                )
-            else:
-                weights = {name: self.memories[name].spread(weight, sources[name]) for name, weight in weights.items()}
-                spikes, v, kept = run_pieces(
-                    self.plan, self._groups, signals, weights, state, self._reach, truncate_steps, constants
-                )
+            spikes, v, kept = self._run(signals, state, {*names, *read}, shown, truncate_steps, deviation)
             outputs, traces = self._read_out(spikes, state)
         kept = kept._replace(traces=traces)
         return outputs, Record(kept, {name: spikes[name] for name in names}, {name: v[name] for name in shown})
+
+    def on_devices(self, x, deviations: Iterable[Deviation]):
+        """Run T steps from silence on each of K devices: outputs [K, T, B, classes], a dict by name of several.
+
+        As K calls with `deviation`; input is checked once, and all devices go through the read-outs side by side.
+        """
+        signals = check_input(x, self.plan.spec, self.plan.chip)
+        first = next(iter(signals.values()))
+        silence = self._zero_state(first.shape[1], first.device)
+        read = {output.population for output in self.plan.spec.outputs.values()}
+        with torch.no_grad(), exact_products(first.device):
+            found = [self._run(signals, silence, read, (), None, deviation)[0] for deviation in deviations]
+            spikes = {name: torch.cat([part[name] for part in found], 1) for name in read}
+            outputs, _ = self._read_out(spikes, silence)
+        of_each = {name: y.unflatten(1, (len(found), -1)).transpose(0, 1) for name, y in self._named(outputs).items()}
+        return of_each if len(of_each) > 1 else next(iter(of_each.values()))
+
+    def _named(self, outputs) -> dict[str, torch.Tensor]:
+        return outputs if isinstance(outputs, dict) else {next(iter(self.plan.spec.outputs)): outputs}
+
+    def _run(self, signals: dict, state: NetworkState, heard: set[str], shown: tuple, cut: int | None, deviation):
+        """Give spikes of the populations `heard`, membranes of those `shown`, and the state after the last step."""
+        found = {name: self._tried(name, weight) for name, weight in self._weights(deviation).items()}
+        weights, sources = ({name: pair[k] for name, pair in found.items()} for k in (0, 1))
+        constants = self._constants if deviation is None else deviation.constants
+        if self._goes_by_words(signals, weights):
+            return self._words.run(signals, weights, sources, state, heard, shown, cut, constants)
+        weights = {name: self.memories[name].spread(weight, sources[name]) for name, weight in weights.items()}
+        return run_pieces(self.plan, self._groups, signals, weights, state, self._reach, cut, constants)
 
     def _goes_by_words(self, signals: dict, weights: dict) -> bool:
         """Whether the compiled loops serve: exact sums on the CPU, and no gradient asked for the input."""

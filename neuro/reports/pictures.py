@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from neuro.errors import RunError
+from neuro.evaluation import load_devices
+from neuro.reports.devices import devices_histogram
 from neuro.reports.run_plots import RUN_PLOTS
 from neuro.reports.sweep_plots import SWEEP_PLOTS
 from neuro.runs import load_run
@@ -25,6 +27,8 @@ def plot(source: str | Path, out: str | Path, formats: tuple[str, ...] = ("png",
         subject, plots = load_sweep(source), SWEEP_PLOTS
     else:
         subject, plots = load_run(source), RUN_PLOTS
+        if load_devices(source) is not None:
+            plots = {**plots, "devices": devices_histogram}
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

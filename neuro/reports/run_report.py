@@ -9,8 +9,17 @@ import numpy as np
 from neuro.data import load_dataset
 from neuro.emit import export
 from neuro.errors import NeuroError
-from neuro.evaluation import count_operations, energy_estimate, evaluate, resources_of, usage
+from neuro.evaluation import (
+    DeviceEvaluation,
+    count_operations,
+    energy_estimate,
+    evaluate,
+    load_devices,
+    resources_of,
+    usage,
+)
 from neuro.reports.chip_map import chip_map
+from neuro.reports.devices import devices_facts, devices_figure
 from neuro.reports.limits import limits_of
 from neuro.reports.sample import activity
 from neuro.runs import Run
@@ -24,6 +33,7 @@ def run_page(run: Run, progress=None) -> dict:
     tested, proof = evaluate(run), _proof(run, progress)
     has_tables = run.chip.weights.kind != "float"  # a float twin fits no chip
     limits = limits_of(export(run)) if has_tables else []
+    devices = load_devices(run.folder)
     exceeded = sum(not limit.kept for limit in limits)
     fits = ("yes", f"{exceeded} limits exceeded", "good")
     if exceeded or not has_tables:
@@ -38,8 +48,8 @@ def run_page(run: Run, progress=None) -> dict:
             ("verified", *proof),
         ],
         "limits": limits,
-        "facts": _costs(run),
-        "figures": _figures(run),
+        "facts": [*(devices_facts(devices) if devices else []), *_costs(run)],
+        "figures": _figures(run, devices),
         "reproduce": _reproduce(run),
     }
 
@@ -91,8 +101,10 @@ def _reproduce(run: Run) -> list[tuple[str, str]]:
     ]
 
 
-def _figures(run: Run) -> list[dict]:
+def _figures(run: Run, devices: DeviceEvaluation | None) -> list[dict]:
     figures = [("chip", "Neurons on the chip, coloured by the slots they use", chip_map(run.network))]
+    if devices:
+        figures.append(("devices", "Accuracy on virtual chips", devices_figure(devices)))
     figures.append(("curves", "Learning", _curves(run)))
     figures.append(("raster", "Spikes of the first test sample", _raster(run)))
     figures.append(("slots", "Slots used, and distinct sources heard", _slots(run)))

@@ -1,7 +1,7 @@
 """A virtual chip: one device of a chip's description, every neuron of its board with factors of its own.
 
-A factor multiplies a parameter of the description; it is drawn once, with mean 1, and belongs to a place on the board, so that
-every network placed there meets the same device. factor = (of its core) · (of the neuron), each
+A factor multiplies a parameter of the description; it is drawn once, with mean 1, and belongs to a place on the board, so
+that every network placed there meets the same device. factor = (of its core) · (of the neuron), each
 log-normal  f = exp(s·n − s²/2), s² = ln(1 + spread²)   or   Gaussian  f = max(1 + spread·n, least),   n standard normal.
 """
 
@@ -64,7 +64,7 @@ class VirtualChip:
 
 
 def virtual_chip(chip: Chip, seed: int, scale: float = 1.0) -> VirtualChip:
-    """Draw one device of a chip: the same seed gives the same device; scale multiplies every spread, 0 gives the plain chip.
+    """Draw one device of a chip, the same for the same seed; scale multiplies every spread, 0 gives the plain chip.
 
     Each parameter has a stream of random numbers of its own, so that another spread of one leaves the others as they are.
     Raises DescriptionError for a chip whose description has no mismatch, and spreads beyond 100 %.

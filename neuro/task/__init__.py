@@ -1,7 +1,7 @@
 """What a task is: a network, the data it learns, and the recipe."""
 
-from neuro.task.load import load_task, task_from_json, task_names, task_to_json, with_epochs
-from neuro.task.models import Augment, Data, Encoder, Loss, Published, Task, Training
+from neuro.task.load import load_task, task_from_json, task_names, task_to_json, with_epochs, with_training
+from neuro.task.models import Augment, Data, Encoder, Loss, MismatchTraining, Published, Task, Training
 from neuro.task.network import Adaptation, NetworkSpec, Output, Population, Projection, Surrogate
 from neuro.task.overrides import split_overrides
 
@@ -11,6 +11,7 @@ __all__ = [
     "Augment",
     "Encoder",
     "Loss",
+    "MismatchTraining",
     "NetworkSpec",
     "Output",
     "Population",
@@ -25,4 +26,5 @@ __all__ = [
     "task_names",
     "task_to_json",
     "with_epochs",
+    "with_training",
 ]

@@ -27,10 +27,15 @@ def load_task(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Task:
 
 def with_epochs(task: Task, epochs: int) -> Task:
     """Give the task with another number of epochs, noted in `changed`; DescriptionError where it is no such number."""
+    return with_training(task, "epochs", epochs=epochs)
+
+
+def with_training(task: Task, where: str, **values: object) -> Task:
+    """Give the task with other values of its recipe, noted in `changed`; DescriptionError where one does not fit."""
     tree = json.loads(task_to_json(task))
-    tree["training"]["epochs"] = epochs
-    tree["changed"].append(f"training.epochs={epochs}")
-    return validate(Task, Document("epochs", tree), "task")
+    tree["training"] |= values
+    tree["changed"] += [f"training.{key}={'null' if value is None else value}" for key, value in values.items()]
+    return validate(Task, Document(where, tree), "task")
 
 
 def task_names() -> list[str]:

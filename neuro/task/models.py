@@ -104,6 +104,21 @@ class Augment(Part):
         return bool(self.shift or self.rotate_deg or self.zoom or self.mirror)
 
 
+class MismatchTraining(Part):
+    """Training on virtual chips of the chip's mismatch, drawn anew; the network stays that of the chip as described.
+
+    Adversarial: before each step, factors of words climb the loss within attack_size standard deviations of where they were
+    drawn, in attack_steps steps.
+    """
+
+    redraw: Literal["batch", "epoch"] = "batch"
+    scale: Annotated[float, Field(ge=0)] = Field(1.0, description="what every spread is multiplied with")
+    groups: Size = Field(1, description="virtual chips of a batch, each for its part of the samples")
+    attack_steps: Annotated[int, Field(ge=0, le=100)] = Field(0, description="0 = not adversarial")
+    attack_size: Rate = Field(1.0, description="bound of an attack, in standard deviations of weight")
+    validation_chips: Size = Field(4, description="virtual chips whose mean accuracy chooses the best network")
+
+
 class Training(Part):
     """The recipe: optimizer, schedule, epochs, and how the chip's memory is treated."""
 
@@ -141,6 +156,7 @@ class Training(Part):
     )
     count_space: bool = Field(False, description="latents of J bases a sign move J times as far, as real counts would")
     temperature: Annotated[float, Field(ge=0)] = Field(0.0, description="of the noise on active connections")
+    mismatch: MismatchTraining | None = Field(None, description="absent = the chip as described")
     storage: Literal["dense", "slots"] = Field(
         "dense", description="a latent for every source, or for slots and reserve"
     )

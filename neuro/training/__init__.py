@@ -1,5 +1,6 @@
-"""Training: the loop, its recipe, its progress."""
+"""Training: the loop, its recipe, its progress; and calibration for one device."""
 
+from neuro.training.calibration import calibrate
 from neuro.training.loop import train
 
-__all__ = ["train"]
+__all__ = ["calibrate", "train"]

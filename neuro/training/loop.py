@@ -13,21 +13,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from neuro.data import Dataset, load_dataset, make_batch
+from neuro.data import Dataset, make_batch
 from neuro.data.parts import Part, chosen
-from neuro.descriptor import Chip, differing, load_chip
+from neuro.descriptor import Chip, load_chip
 from neuro.dynamics.tile import forward_tile
-from neuro.errors import DataError, DescriptionError, RunError
+from neuro.errors import DescriptionError, RunError
 from neuro.evaluation import measure
 from neuro.jit import is_kept
 from neuro.losses import judged, regularisers, task_loss, together
-from neuro.nn import build
+from neuro.nn import Network, build
 from neuro.rewiring import QRewiring
 from neuro.runs import (
     Run,
     create_run,
     load_checkpoint,
-    load_run,
     pack_optimizer,
     plot_curves,
     save_checkpoint,
@@ -35,9 +34,11 @@ from neuro.runs import (
     write_atomically,
 )
 from neuro.task import Task, load_task, with_epochs
+from neuro.training.devices import OneDevice, Redrawn, forward_on
 from neuro.training.progress import Progress, progress_for
 from neuro.training.ranks import Ranks, joined_ranks
 from neuro.training.recipe import batches, make_optimizer, set_learning_rate
+from neuro.training.start import checked_data, resumed, versions
 
 
 @dataclass
@@ -83,70 +84,41 @@ def train(
         raise DescriptionError(f"seed is {seed!r}, allowed: a whole number from 0 to {2**31 - 1}")
     if epochs is not None:
         task = with_epochs(task, epochs)
-    data = _checked_data(task)
-    optimizer = make_optimizer(build(task, chip, seed), task.training, seed)  # before anything is written
-    folder = Path(out)
+    data, network, recipe = checked_data(task), build(task, chip, seed), task.training.mismatch
+    devices = None if recipe is None else Redrawn(network, recipe, seed)
+    return train_network(network, data, Run(Path(out), task, chip, seed), devices, resume=resume, progress=progress)
+
+
+def train_network(
+    network: Network,
+    data: Dataset,
+    run: Run,
+    devices: Redrawn | OneDevice | None = None,
+    *,
+    begun: bool = False,
+    facts: dict | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> Run:
+    """Train a network in the folder a run names; devices: None is the chip as described.
+
+    begun: the network was trained before, and is the best one until another is better. facts: more for run.json.
+    """
+    folder, task, chip, seed = run.folder, run.task, run.chip, run.seed
+    optimizer = make_optimizer(network, task.training, seed)  # before anything is written
     with joined_ranks() as ranks:
         if resume:
-            run = _resumed(folder, task, chip, seed)
+            run = resumed(folder, task, chip, seed)
         elif ranks.first:
-            run = create_run(folder, task, chip, seed, _versions())
-        else:
-            run = Run(folder, task, chip, seed)
+            run = create_run(folder, task, chip, seed, {**versions(), **(facts or {})})
         ranks.wait()
         with (progress or progress_for("auto")) if ranks.first else progress_for("quiet") as shown:
-            return _Trainer(run, data, optimizer, shown, ranks).run_to_end(resume)
-
-
-def _checked_data(task: Task) -> Dataset:
-    """Load a task's data and hold it against the task's inputs, read-out and loss."""
-    data = load_dataset(task.data)
-    if (task.loss.kind == "per_step") != (data.train.y.ndim > 1):
-        have = "a label a step" if data.train.y.ndim > 1 else "one label a sample"
-        raise DataError(
-            f"loss.kind is {task.loss.kind}, but {task.data.dataset} has {have}; use "
-            f"{'per_step' if data.train.y.ndim > 1 else 'spike_count'}"
-        )
-    make_batch(task, data.train, np.arange(1), 0, augment=True)
-    classes = {name: o.classes or task.populations[o.population].size for name, o in task.outputs.items()}
-    if len(set(classes.values())) > 1:
-        raise DataError(f"outputs have {', '.join(f'{n} {c}' for n, c in classes.items())} classes, allowed: all alike")
-    name, most = next(iter(classes.items()))
-    if data.classes > most:
-        raise DataError(f"outputs.{name} has {most} classes, but {task.data.dataset} has {data.classes}")
-    if task.loss.kind == "per_step" and data.train.y.shape[1] != task.encoder.steps:
-        raise DataError(
-            f"{task.data.dataset} has labels of {data.train.y.shape[1]} steps, encoder.steps is {task.encoder.steps}; "
-            "allowed: as many"
-        )
-    return data
-
-
-def _versions() -> dict:
-    import neuro
-
-    return {"neuro": neuro.__version__, "torch": torch.__version__, "threads": torch.get_num_threads()}
-
-
-def _resumed(folder: Path, task: Task, chip: Chip, seed: int) -> Run:
-    run = load_run(folder)
-    begun, now = (_dumped(run.task, run.chip, run.seed), _dumped(task, chip, seed))
-    if begun != now:
-        key, old, new = next(differing(begun, now))
-        raise RunError(
-            f"{folder} was begun with another {key} ({old}, not {new}); resume with the same command, or start anew in "
-            "another --out"
-        )
-    return run
-
-
-def _dumped(task: Task, chip: Chip, seed: int) -> dict:
-    return {"task": task.model_dump(mode="json"), "chip": chip.model_dump(mode="json"), "seed": seed}
+            return _Trainer(run, data, optimizer, shown, ranks, devices).run_to_end(resume, begun)
 
 
 class _Trainer:
-    def __init__(self, run: Run, data: Dataset, optimizer: QRewiring, progress: Progress, ranks: Ranks):
-        self.run, self.data, self.progress, self.ranks = run, data, progress, ranks
+    def __init__(self, run: Run, data: Dataset, optimizer: QRewiring, progress: Progress, ranks: Ranks, devices):
+        self.run, self.data, self.progress, self.ranks, self.devices = run, data, progress, ranks, devices
         self.task, self.recipe = run.task, run.task.training
         self.optimizer, self.network = optimizer, optimizer.network
         self.at = Position()
@@ -154,10 +126,13 @@ class _Trainer:
         self.thresholds = {name: p.threshold for name, p in self.task.populations.items()}
         self.stopped = self.all_stop = False
 
-    def run_to_end(self, resume: bool) -> Run:
+    def run_to_end(self, resume: bool, begun: bool = False) -> Run:
         if resume and (self.run.folder / "last.json").exists():
             self._restore()
         else:
+            if begun:
+                _, loss, accuracy = self._validate()
+                self._keep_if_best(0, loss, accuracy)
             self._save_last()
         if self.at.epoch >= self.recipe.epochs:
             if not (self.run.folder / "curves.png").exists():
@@ -200,12 +175,7 @@ class _Trainer:
         set_learning_rate(self.optimizer, self.recipe, at.epoch * self.per_epoch + at.batch, steps)
         own, share = self.ranks.share(ids)
         x, labels = make_batch(self.task, part, own, self._noise_seed(), augment=True)
-        outputs, record = self.network(
-            x,
-            record=tuple(self.task.populations),
-            membranes=self.task.loss.voltage_weight > 0,
-            truncate_steps=self.recipe.truncate_steps,
-        )
+        outputs, record = self._forward(x, labels)
         outputs = together(outputs)
         loss = task_loss(self.task.loss, outputs, labels)
         correct, asked = judged(self.task.loss, outputs.detach(), labels) if share else (0, 0)
@@ -219,6 +189,20 @@ class _Trainer:
         at.seen += int(asked_of_all)
         at.batch += 1
         self.progress.step(at, self.network)
+
+    def _forward(self, x, labels: torch.Tensor):
+        """Run a batch, on the devices drawn for it if there are any."""
+        shown = {"record": tuple(self.task.populations), "membranes": self.task.loss.voltage_weight > 0}
+        options = {**shown, "truncate_steps": self.recipe.truncate_steps}
+        if self.devices is None:
+            return self.network(x, **options)
+
+        def loss_on(deviations):
+            outputs, _ = forward_on(self.network, x, deviations, truncate_steps=self.recipe.truncate_steps)
+            return task_loss(self.task.loss, together(outputs), labels)
+
+        drawn = self.devices.of_batch(self.at.epoch * self.per_epoch + self.at.batch, self.at.epoch)
+        return forward_on(self.network, x, self.devices.attacked(drawn, loss_on), **options)
 
     def _step(self, loss: torch.Tensor, record, share: float) -> None:
         """Move the network along a loss, which is this process's part of the whole, and what regularises it."""
@@ -250,24 +234,35 @@ class _Trainer:
             "violations": len(self.network.violations()),
             "seconds": round(at.seconds, 3),
         }
-        better = (accuracy, -loss) > (at.best_accuracy, -at.best_loss)
-        if better:
-            at.best_accuracy, at.best_loss = accuracy, loss
-            facts = {k: line[k] for k in ("epoch", "validation_loss", "validation_accuracy")}
-            if self.ranks.first:
-                save_checkpoint(self.run.folder, "best", self.network.state_dict(), facts)
+        better = self._keep_if_best(at.epoch + 1, loss, accuracy)
         self._log(line)
         self.at = Position(at.epoch + 1, best_accuracy=at.best_accuracy, best_loss=at.best_loss, seconds=at.seconds)
         self._save_last()
         self.progress.epoch(line, better)
 
+    def _keep_if_best(self, epoch: int, loss: float, accuracy: float) -> bool:
+        at = self.at
+        better = (accuracy, -loss) > (at.best_accuracy, -at.best_loss)
+        if better:
+            at.best_accuracy, at.best_loss = accuracy, loss
+            facts = {"epoch": epoch, "validation_loss": loss, "validation_accuracy": accuracy}
+            if self.ranks.first:
+                save_checkpoint(self.run.folder, "best", self.network.state_dict(), facts)
+        return better
+
     def _validate(self):
-        """Measure this process's part of the validation samples; loss and accuracy are those of all of them."""
+        """Measure this process's part of the validation samples; loss and accuracy are those of all of them.
+
+        On devices, those for validation: the means over them.
+        """
         part = self.data.validation
         own, share = self.ranks.share(np.arange(len(part)))
-        found = measure(self.network, self.task, Part(chosen(part.x, own), part.y[own], part.ids[own]))
-        answers = found.answers if share else 0
-        loss, right, asked = self.ranks.total([found.loss * answers, round(found.accuracy * answers), answers])
+        samples, sums = Part(chosen(part.x, own), part.y[own], part.ids[own]), np.zeros(3)
+        for deviation in [None] if self.devices is None else self.devices.validation:
+            found = measure(self.network, self.task, samples, deviation=deviation)
+            answers = found.answers if share else 0
+            sums += [found.loss * answers, round(found.accuracy * answers), answers]
+        loss, right, asked = self.ranks.total(sums.tolist())
         return found, loss / asked, right / asked
 
     def _log(self, line: dict) -> None:

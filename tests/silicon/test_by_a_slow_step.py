@@ -30,7 +30,9 @@ def constants_of(plan, population, place, virtual):
     exponential = plan.chip.neuron.leak == "exponential"
     return {
         "leak": decay(p.leak, tau) if exponential else f32(p.leak / tau),
-        "syn": [decay(d, factor(virtual, "tau_syn", place, c)) for c, d in zip(plan.currents, p.decay_syn, strict=True)],
+        "syn": [
+            decay(d, factor(virtual, "tau_syn", place, c)) for c, d in zip(plan.currents, p.decay_syn, strict=True)
+        ],
         "theta": f32(p.theta * factor(virtual, "threshold", place)),
         "v_reset": f32(p.v_reset * factor(virtual, "v_reset", place)),
         "bias": f32(p.bias * factor(virtual, "bias", place)),
@@ -88,7 +90,9 @@ def slow_spikes(network, x, virtual):
                             w = word_value(network, name, n, m, c, line, virtual)
                             if w:
                                 words.append((source, m - place.start, c, plan.source_delay(source) + extra, w))
-            neurons.append((name, n, k, words, {"v": f32(0), "a": f32(0), "i": [f32(0)] * len(plan.currents), "rest": 0}))
+            neurons.append(
+                (name, n, k, words, {"v": f32(0), "a": f32(0), "i": [f32(0)] * len(plan.currents), "rest": 0})
+            )
     for t in range(steps):
         for name, n, k, words, s in neurons:
             for c in range(len(plan.currents)):
@@ -124,7 +128,9 @@ def test_a_loop_over_neurons_gives_the_same_spikes(name):
         virtual = neuro.virtual_chip(network.plan.chip, seed)
         x = random_events(rng, network, batch=1)
         with torch.inference_mode():
-            record = network(x, record=tuple(network.plan.spec.populations), deviation=deviation_of(network.plan, virtual))[1]
+            record = network(
+                x, record=tuple(network.plan.spec.populations), deviation=deviation_of(network.plan, virtual)
+            )[1]
         for population, z in slow_spikes(network, x, virtual).items():
             assert np.array_equal(z, record.spikes[population][:, 0].numpy()), (seed, population)
             spikes += int(z.sum())

@@ -14,7 +14,9 @@ def chip(**mismatch):
 
 
 def pooled(chip, parameter, seeds=20, scale=1.0):
-    return np.concatenate([neuro.virtual_chip(chip, s, scale).factors[parameter].astype(float).ravel() for s in range(seeds)])
+    return np.concatenate(
+        [neuro.virtual_chip(chip, s, scale).factors[parameter].astype(float).ravel() for s in range(seeds)]
+    )
 
 
 # 20 boards of 4,096 neurons: 81,920 draws; the mean of that many is 0.2 / 286 = 0.0007 off, a standard deviation 0.0005
@@ -70,7 +72,14 @@ def test_seeds_and_scales():
 
 @pytest.mark.parametrize(
     ("seed", "scale", "words"),
-    [(-1, 1, "seed"), (True, 1, "seed"), (0.5, 1, "seed"), (0, -1, "scale"), (0, 20, "400%"), (0, float("nan"), "scale")],
+    [
+        (-1, 1, "seed"),
+        (True, 1, "seed"),
+        (0.5, 1, "seed"),
+        (0, -1, "scale"),
+        (0, 20, "400%"),
+        (0, float("nan"), "scale"),
+    ],
 )
 def test_what_is_no_device_is_refused(seed, scale, words):
     with pytest.raises(DescriptionError, match=words):

@@ -1,0 +1,136 @@
+"""Training for devices that differ: every batch on virtual chips drawn for it, or on the one device that is there.
+
+The forward pass runs on the device, gradients go to the network as described, and what is projected is that network: it
+stays feasible after every step. Which devices a step draws follows from the run's seed and the step alone.
+
+Adversarial to parameters: before a step, the factors of words climb the loss by its gradient's signs, within a bound around
+the drawn device, and the step descends from where they end: projected gradient ascent on parameters with relative bounds as
+in Büchel, Faber & Muir 2022 (arXiv 2106.05009); the loss there, without their regulariser, is descended as in Wu, Xia & Wang
+2020 (arXiv 2004.05884).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from neuro.descriptor import Chip
+from neuro.errors import DescriptionError
+from neuro.nn import Deviation, Network, Record
+from neuro.silicon import VirtualChip, deviation_of, virtual_chip
+from neuro.task import MismatchTraining
+
+DRAWN, VALIDATED = 2**62, 2**61  # seeds of devices for training and for validation, apart from those a user draws
+A_RUN = 2**30  # devices a run may draw
+
+
+class Redrawn:
+    """Devices drawn anew for every batch or epoch."""
+
+    def __init__(self, network: Network, recipe: MismatchTraining, seed: int):
+        self.network, self.recipe, self.seed = network, recipe, seed
+        chip = network.plan.chip
+        self.bound = attack_bound(chip, recipe)
+        self.validation = [self._device(VALIDATED, k) for k in range(recipe.validation_chips)]
+
+    def of_batch(self, step: int, epoch: int) -> list[Deviation]:
+        """The devices of one batch, each for its part of the samples."""
+        turn = step if self.recipe.redraw == "batch" else epoch
+        return [self._device(DRAWN, turn * self.recipe.groups + k) for k in range(self.recipe.groups)]
+
+    def _device(self, kind: int, number: int) -> Deviation:
+        plan = self.network.plan
+        seed = kind + self.seed % A_RUN * A_RUN + number % A_RUN
+        return deviation_of(plan, virtual_chip(plan.chip, seed, self.recipe.scale))
+
+    def attacked(self, deviations: list[Deviation], loss_on: Callable[[list[Deviation]], torch.Tensor]):
+        """Move the factors of words to where the loss is higher, if the recipe asks for it."""
+        steps = self.recipe.attack_steps
+        return attacked(deviations, loss_on, steps, self.bound) if steps else deviations
+
+
+class OneDevice:
+    """The device that is there, for training and for validation."""
+
+    def __init__(self, network: Network, virtual: VirtualChip):
+        self.validation = [deviation_of(network.plan, virtual)]
+
+    def of_batch(self, step: int, epoch: int) -> list[Deviation]:
+        return self.validation
+
+    def attacked(self, deviations: list[Deviation], loss_on) -> list[Deviation]:
+        return deviations
+
+
+def attack_bound(chip: Chip, recipe: MismatchTraining) -> float:
+    """How far an attack may move a factor, relative: so many standard deviations of words as the recipe says."""
+    if not recipe.attack_steps:
+        return 0.0
+    spread = chip.mismatch.neuron.get("weight", 0.0) if chip.mismatch else 0.0
+    bound = recipe.attack_size * recipe.scale * spread
+    if not 0 < bound < 1:
+        raise DescriptionError(
+            f"training.mismatch.attack_size: {recipe.attack_size:g} standard deviations of weight are {bound:.0%}, "
+            "allowed: above 0 % and below 100 %"
+        )
+    return bound
+
+
+def attacked(
+    deviations: list[Deviation], loss_on: Callable[[list[Deviation]], torch.Tensor], steps: int, bound: float
+) -> list[Deviation]:
+    """Climb the loss by the signs of its gradient to the factors of words, `steps` times bound / steps, relative.
+
+    loss_on: the loss of a batch on such devices. Factors end within (1 ± bound) times where they began.
+    """
+    first = [{name: m.words for name, m in d.memories.items()} for d in deviations]
+    now = first
+    for _ in range(steps):
+        leaves = [{name: words.clone().requires_grad_() for name, words in of.items()} for of in now]
+        flat = [words for of in leaves for words in of.values()]
+        slopes = iter(torch.autograd.grad(loss_on(_with_words(deviations, leaves)), flat))
+        now = [
+            {
+                name: torch.clamp(
+                    words.detach() + bound / steps * begun[name] * next(slopes).sign(),
+                    begun[name] * (1 - bound),
+                    begun[name] * (1 + bound),
+                )
+                for name, words in of.items()
+            }
+            for of, begun in zip(leaves, first, strict=True)
+        ]
+    return _with_words(deviations, now)
+
+
+def _with_words(deviations: list[Deviation], words: list[Mapping[str, torch.Tensor]]) -> list[Deviation]:
+    return [
+        replace(d, memories={name: replace(m, words=of[name]) for name, m in d.memories.items()})
+        for d, of in zip(deviations, words, strict=True)
+    ]
+
+
+def forward_on(network: Network, x, deviations: list[Deviation], **options):
+    """Run each device's part of the samples on it; gives (outputs, record) as one call does, record without a state."""
+    if len(deviations) == 1:
+        return network(x, deviation=deviations[0], **options)
+    parts = []
+    batch = (next(iter(x.values())) if isinstance(x, Mapping) else x).shape[1]
+    for ids, deviation in zip(np.array_split(np.arange(batch), len(deviations)), deviations, strict=True):
+        if len(ids):
+            own = slice(int(ids[0]), int(ids[-1]) + 1)
+            some = {name: e[:, own] for name, e in x.items()} if isinstance(x, Mapping) else x[:, own]
+            parts.append(network(some, deviation=deviation, **options))
+    outputs = _side_by_side([y for y, _ in parts])
+    records = [record for _, record in parts]
+    return outputs, Record(None, _side_by_side([r.spikes for r in records]), _side_by_side([r.v for r in records]))
+
+
+def _side_by_side(parts: list):
+    """Join tensors [T, B, …], or mappings of them, by samples."""
+    if isinstance(parts[0], Mapping):
+        return {name: torch.cat([part[name] for part in parts], 1) for name in parts[0]}
+    return torch.cat(parts, 1)
