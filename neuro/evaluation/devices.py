@@ -15,7 +15,7 @@ from neuro.evaluation.accuracy import BATCH, NOISE_SEED, measure
 from neuro.losses import judged, together
 from neuro.nn import Deviation, Network
 from neuro.runs.files import read_object, write_atomically
-from neuro.silicon import deviation_of, virtual_chip
+from neuro.silicon import drawn_deviation
 from neuro.task import Task
 
 MOST_CHIPS = 100_000
@@ -73,7 +73,7 @@ def evaluate_devices(
         raise DescriptionError(f"yield_at is {yield_at!r}, allowed: an accuracy from 0 to 1")
     data = getattr(load_dataset(run.task.data), part)
     network = run.network.eval()
-    deviations = [deviation_of(network.plan, virtual_chip(run.chip, seed + k, scale)) for k in range(chips)]
+    deviations = [drawn_deviation(network.plan, seed + k, scale) for k in range(chips)]
     accuracies = accuracy_on(network, run.task, data, deviations, progress)
     return DeviceEvaluation(
         part=part,

@@ -22,6 +22,7 @@ def save_virtual_chip(virtual: VirtualChip, path: str | Path) -> None:
         "version": VERSION,
         "chip": virtual.chip,
         "shape": list(virtual.shape),
+        "held": [list(core) for core in virtual.held],
         "names": {name: list(columns) for name, columns in virtual.names.items()},
         "seed": virtual.seed,
         "scale": virtual.scale,
@@ -44,8 +45,8 @@ def load_virtual_chip(path: str | Path) -> VirtualChip:
         if (about["format"], about["version"]) != (FORMAT, VERSION):
             raise RunError(f"{path} says {about['format']} {about['version']}, allowed: {FORMAT} {VERSION}")
         names = {name: tuple(columns) for name, columns in about["names"].items()}
-        shape = tuple(map(int, about["shape"]))
-        return VirtualChip(str(about["chip"]), shape, names, factors, about["seed"], float(about["scale"]))
+        shape, held = tuple(map(int, about["shape"])), tuple((int(c), int(k), int(n)) for c, k, n in about["held"])
+        return VirtualChip(str(about["chip"]), shape, held, names, factors, about["seed"], float(about["scale"]))
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise RunError(f"{path} holds no virtual chip ({error}); draw one with `neuro virtual`") from None
     except DescriptionError as error:

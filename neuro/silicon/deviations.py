@@ -10,7 +10,7 @@ from neuro.dynamics import deviated, stack
 from neuro.nn import Deviation, MemoryDeviation
 from neuro.nn.schemes import base_names
 from neuro.placement import Plan, neuron_model
-from neuro.silicon.devices import VirtualChip
+from neuro.silicon.devices import VirtualChip, virtual_chip
 
 
 def deviation_of(plan: Plan, virtual: VirtualChip) -> Deviation:
@@ -30,6 +30,12 @@ def deviation_of(plan: Plan, virtual: VirtualChip) -> Deviation:
         constants[name] = deviated(neuron_model(plan.chip), nominal, factors)
         memories[name] = MemoryDeviation(_words(plan, weight, len(places)), _bases(plan.chip, base, len(places)))
     return Deviation(constants, memories)
+
+
+def drawn_deviation(plan: Plan, seed: int, scale: float = 1.0) -> Deviation:
+    """Draw a device and say how a plan's neurons differ on it, without drawing those the plan leaves out."""
+    places = np.concatenate(list(plan.locations.values()))
+    return deviation_of(plan, virtual_chip(plan.chip, seed, scale, places))
 
 
 def _words(plan: Plan, weight: np.ndarray | None, neurons: int) -> torch.Tensor:

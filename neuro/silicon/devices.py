@@ -22,14 +22,16 @@ MOST_SEED = 2**63 - 1
 
 @dataclass(frozen=True, eq=False)
 class VirtualChip:
-    """One device: factors [P], or [P, K] where a neuron has several of a parameter, float32, for the P places of a board.
+    """One device: factors [P], or [P, K] where a neuron has several of a parameter, float32, for P neurons core by core.
 
-    Places run over chips, cores and neurons, the last fastest. shape: how many there are of each; names: what the K columns
-    of tau_syn (currents), weight (synapse types) and base (base weights) stand for. seed: None where it was measured.
+    shape: chips of the board, cores of a chip, neurons of a core; held: (chip, core, neurons) of the cores there are factors
+    for, in order, the first so many neurons of each; names: what the K columns of tau_syn (currents), weight (synapse
+    types) and base (base weights) stand for. seed: None where it was measured.
     """
 
     chip: str
     shape: tuple[int, int, int]
+    held: tuple[tuple[int, int, int], ...]
     names: Mapping[str, tuple[str, ...]]
     factors: Mapping[str, np.ndarray]
     seed: int | None = None
@@ -37,7 +39,10 @@ class VirtualChip:
 
     def __post_init__(self) -> None:
         for parameter, factor in self.factors.items():
-            wanted = (int(np.prod(self.shape)), *([len(self.names[parameter])] if parameter in self.names else []))
+            wanted = (
+                sum(n for _, _, n in self.held),
+                *([len(self.names[parameter])] if parameter in self.names else []),
+            )
             if parameter not in PARAMETERS or factor.shape != wanted:
                 raise DescriptionError(
                     f"virtual chip: {parameter} has the shape {list(factor.shape)}, allowed: {list(wanted)} for each of "
@@ -56,17 +61,29 @@ class VirtualChip:
             )
 
     def of_neurons(self, places: np.ndarray) -> dict[str, np.ndarray]:
-        """Give the factors of neurons at places [n, 3] of (chip, core, neuron), float64 [n] or [n, K]."""
-        _, cores, neurons = self.shape
-        chip, core, neuron = np.asarray(places, np.int64).T
-        row = (chip * cores + core) * neurons + neuron
+        """Give the factors of neurons at places [n, 3] of (chip, core, neuron), float64 [n] or [n, K].
+
+        Raises DescriptionError for a neuron the device holds no factors of.
+        """
+        sizes = [n for _, _, n in self.held]
+        first = {(c, k): (at, n) for (c, k, n), at in zip(self.held, np.cumsum([0, *sizes]).tolist(), strict=False)}
+        at, most = np.array([first.get((c, k), (0, 0)) for c, k, _ in np.asarray(places).tolist()], np.int64).T
+        neuron = np.asarray(places, np.int64)[:, 2]
+        if (neuron >= most).any():
+            chip, core, number = np.asarray(places)[int(np.argmax(neuron >= most))].tolist()
+            raise DescriptionError(
+                f"the virtual chip holds nothing of chip {chip} core {core} neuron {number}; draw a whole one with "
+                "`neuro virtual`"
+            )
+        row = at + neuron
         return {parameter: factor[row].astype(np.float64) for parameter, factor in self.factors.items()}
 
 
-def virtual_chip(chip: Chip, seed: int, scale: float = 1.0) -> VirtualChip:
+def virtual_chip(chip: Chip, seed: int, scale: float = 1.0, places: np.ndarray | None = None) -> VirtualChip:
     """Draw one device of a chip, the same for the same seed; scale multiplies every spread, 0 gives the plain chip.
 
-    Each parameter has a stream of random numbers of its own, so that another spread of one leaves the others as they are.
+    places: neurons [n, 3] of (chip, core, neuron) that are needed; the others' factors, which are left out, change none of
+    theirs. Each parameter has streams of random numbers of its own, so that another spread of one leaves the rest alike.
     Raises DescriptionError for a chip whose description has no mismatch, and spreads beyond 100 %.
     """
     if chip.mismatch is None:
@@ -77,11 +94,17 @@ def virtual_chip(chip: Chip, seed: int, scale: float = 1.0) -> VirtualChip:
         raise DescriptionError(f"seed is {seed!r}, allowed: a whole number from 0 to {MOST_SEED}")
     _refuse_scale(chip, scale)
     shape, names = shape_of(chip), names_of(chip)
+    held = _needed(shape, places)
+    columns = {p: len(names[p]) if p in names else None for p in _parameters(chip)}
     return VirtualChip(
         chip.name,
         shape,
-        {p: names[p] for p in names if p in _parameters(chip)},
-        {p: _drawn(chip, p, shape, len(names[p]) if p in names else None, seed, scale) for p in _parameters(chip)},
+        held,
+        {p: names[p] for p in names if p in columns},
+        {
+            p: np.concatenate([_drawn(chip, p, core, number, seed, scale) for core in held])
+            for p, number in columns.items()
+        },
         seed,
         float(scale),
     )
@@ -114,18 +137,29 @@ def _refuse_scale(chip: Chip, scale: float) -> None:
         )
 
 
-def _drawn(chip: Chip, parameter: str, shape, columns: int | None, seed: int, scale: float) -> np.ndarray:
-    """One parameter's factors: first those of cores, then those of neurons."""
-    rng = np.random.default_rng([PARAMETERS.index(parameter), seed])
+def _needed(shape: tuple[int, int, int], places: np.ndarray | None) -> tuple[tuple[int, int, int], ...]:
+    """The cores to draw, and how many neurons of each."""
     chips, cores, neurons = shape
+    if places is None:
+        return tuple((c, k, neurons) for c in range(chips) for k in range(cores))
+    most: dict[tuple[int, int], int] = {}
+    for c, k, n in np.asarray(places).tolist():
+        most[c, k] = max(most.get((c, k), 0), n + 1)
+    return tuple((c, k, n) for (c, k), n in sorted(most.items()))
+
+
+def _drawn(chip: Chip, parameter: str, held: tuple[int, int, int], columns: int | None, seed: int, scale: float):
+    """One parameter's factors in one core: first that of the core, then those of its neurons, in their order."""
+    number, core, neurons = held
+    rng = np.random.default_rng([PARAMETERS.index(parameter), seed, number, core])
     last = () if columns is None else (columns,)
     found = chip.mismatch
     kind = found.distributions.get(parameter, found.distribution)
-    of_core, of_neuron = (
-        _factors(kind, rng.standard_normal(size), scale * spread.get(parameter, 0.0), found.least)
-        for size, spread in (((chips * cores, 1, *last), found.core), ((chips * cores, neurons, *last), found.neuron))
+    of_core, of_neurons = (
+        _factors(kind, rng.standard_normal((size, *last)), scale * spread.get(parameter, 0.0), found.least)
+        for size, spread in ((1, found.core), (neurons, found.neuron))
     )
-    return (of_core * of_neuron).reshape(-1, *last).astype(np.float32)
+    return (of_core * of_neurons).astype(np.float32)
 
 
 def _factors(kind: str, normal: np.ndarray, spread: float, least: float) -> np.ndarray:

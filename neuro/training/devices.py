@@ -5,8 +5,8 @@ stays feasible after every step. Which devices a step draws follows from the run
 
 Adversarial to parameters: before a step, the factors of words climb the loss by its gradient's signs, within a bound around
 the drawn device, and the step descends from where they end: projected gradient ascent on parameters with relative bounds as
-in Büchel, Faber & Muir 2022 (arXiv 2106.05009); the loss there, without their regulariser, is descended as in Wu, Xia & Wang
-2020 (arXiv 2004.05884).
+in Büchel, Faber & Muir 2022 (arXiv 2106.05009); the loss there, without their regulariser, is descended as in Wu, Xia &
+Wang 2020 (arXiv 2004.05884).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch
 from neuro.descriptor import Chip
 from neuro.errors import DescriptionError
 from neuro.nn import Deviation, Network, Record
-from neuro.silicon import VirtualChip, deviation_of, virtual_chip
+from neuro.silicon import VirtualChip, deviation_of, drawn_deviation
 from neuro.task import MismatchTraining
 
 DRAWN, VALIDATED = 2**62, 2**61  # seeds of devices for training and for validation, apart from those a user draws
@@ -42,9 +42,8 @@ class Redrawn:
         return [self._device(DRAWN, turn * self.recipe.groups + k) for k in range(self.recipe.groups)]
 
     def _device(self, kind: int, number: int) -> Deviation:
-        plan = self.network.plan
         seed = kind + self.seed % A_RUN * A_RUN + number % A_RUN
-        return deviation_of(plan, virtual_chip(plan.chip, seed, self.recipe.scale))
+        return drawn_deviation(self.network.plan, seed, self.recipe.scale)
 
     def attacked(self, deviations: list[Deviation], loss_on: Callable[[list[Deviation]], torch.Tensor]):
         """Move the factors of words to where the loss is higher, if the recipe asks for it."""

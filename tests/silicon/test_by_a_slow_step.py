@@ -14,9 +14,8 @@ f32 = np.float32
 
 
 def factor(virtual, parameter, place, name=None):
-    chips, cores, neurons = virtual.shape
-    row = (place[0] * cores + place[1]) * neurons + place[2]
-    found = virtual.factors[parameter][row]
+    before = [n for c, k, n in virtual.held if (c, k) < (place[0], place[1])]
+    found = virtual.factors[parameter][sum(before) + place[2]]
     return float(found if name is None else found[virtual.names[parameter].index(name)])
 
 

@@ -110,3 +110,15 @@ def test_devices_of_other_chips_are_refused():
     virtual = neuro.virtual_chip(neuro.load_chip("dynapse2"), 0)
     with pytest.raises(DescriptionError, match="not a dynapse1 of 4 chips"):
         virtual.refuse_other(neuro.load_chip("dynapse1"))
+
+
+def test_a_part_of_a_device_is_what_the_whole_has_there():
+    kind = neuro.load_chip("dynapse1")
+    places = np.array([[1, 2, 7], [0, 3, 255], [1, 2, 3]])
+    whole, part = neuro.virtual_chip(kind, 4), neuro.virtual_chip(kind, 4, 1.0, places)
+    assert part.held == ((0, 3, 256), (1, 2, 8))
+    for name, factor in whole.of_neurons(places).items():
+        assert (factor == part.of_neurons(places)[name]).all()
+        assert (factor == whole.factors[name][[6 * 256 + 7, 3 * 256 + 255, 6 * 256 + 3]]).all()
+    with pytest.raises(DescriptionError, match="holds nothing of chip 1 core 2 neuron 9"):
+        part.of_neurons(np.array([[1, 2, 3], [1, 2, 9]]))

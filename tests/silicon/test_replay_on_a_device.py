@@ -14,6 +14,11 @@ MANY = settings(deadline=None, suppress_health_check=list(HealthCheck), derandom
 ANALOG = ["dynapse1", "dynapse2", "generic", "binary-core"]
 
 
+def device_of(network, seed, scale=1.0):
+    places = np.concatenate(list(network.plan.locations.values()))
+    return neuro.virtual_chip(network.plan.chip, seed, scale, places)
+
+
 def spikes(network, x, deviation=None):
     names = tuple(network.plan.spec.populations)
     with torch.inference_mode():
@@ -27,7 +32,7 @@ def spikes(network, x, deviation=None):
 def test_replay_equals_the_network_on_a_device(name, seed):
     rng = np.random.default_rng(seed)
     network = with_mismatch(random_network(rng, name), rng)
-    virtual = neuro.virtual_chip(network.plan.chip, int(rng.integers(1000)))
+    virtual = device_of(network, int(rng.integers(1000)))
     assert differences(network, neuro.export(network), random_events(rng, network), virtual) == []
 
 
@@ -36,7 +41,7 @@ def test_a_device_without_spread_is_the_plain_chip_bit_for_bit(name):
     for seed in range(6):
         rng = np.random.default_rng(seed)
         network = with_mismatch(random_network(rng, name), rng)
-        plain, x = neuro.virtual_chip(network.plan.chip, seed, scale=0.0), random_events(rng, network)
+        plain, x = device_of(network, seed, 0.0), random_events(rng, network)
         deviation = deviation_of(network.plan, plain)
         for a, b in zip(spikes(network, x), spikes(network, x, deviation), strict=True):
             assert torch.equal(a, b)
@@ -50,6 +55,6 @@ def test_devices_do_differ(name):
         rng = np.random.default_rng(seed)
         network = with_mismatch(random_network(rng, name), rng)
         x = random_events(rng, network)
-        one, other = (deviation_of(network.plan, neuro.virtual_chip(network.plan.chip, k)) for k in (1, 2))
+        one, other = (deviation_of(network.plan, device_of(network, k)) for k in (1, 2))
         changed += not torch.equal(spikes(network, x, one)[1], spikes(network, x, other)[1])
     assert changed >= 3
