@@ -7,7 +7,7 @@ on the same device gives the same spikes. Gradients pass through to the latents 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -127,14 +127,13 @@ class _OnDevice(torch.autograd.Function):
                 code, through, found.bases if isinstance(memory.scheme, MaskScheme) else None
             )
         if ctx.needs_input_grad[2]:
-            to_words = _to_words(memory, code, grad)
+            to_words = _to_words(memory, code, grad, found)
         return to_latent, to_base, to_words, None, None
 
 
-def _to_words(memory: SynapseMemory, code: torch.Tensor, grad: torch.Tensor) -> torch.Tensor:
-    """dL/df of the factors on words: the sum of gradient times nominal weight over what a factor multiplies."""
-    scheme = memory.scheme
-    if isinstance(scheme, CountScheme):
-        return scheme.base_gradient(code, grad).double() * scheme.bases
-    weight = scheme.decode(code).double()
+def _to_words(memory: SynapseMemory, code: torch.Tensor, grad: torch.Tensor, found: MemoryDeviation) -> torch.Tensor:
+    """dL/df of the factors on words: the sum of gradient times weight without them over what a factor multiplies."""
+    if isinstance(memory.scheme, CountScheme):
+        return memory.scheme.base_gradient(code, grad).double() * memory.scheme.bases
+    weight = device_weight(memory, code, replace(found, words=torch.ones_like(found.words))).double()
     return torch.stack([(grad * weight * (weight * sign > 0)).sum((1, 3)) for sign in (-1, 1)], 1)

@@ -24,9 +24,9 @@ MOST_SEED = 2**63 - 1
 class VirtualChip:
     """One device: factors [P], or [P, K] where a neuron has several of a parameter, float32, for P neurons core by core.
 
-    shape: chips of the board, cores of a chip, neurons of a core; held: (chip, core, neurons) of the cores there are factors
-    for, in order, the first so many neurons of each; names: what the K columns of tau_syn (currents), weight (synapse
-    types) and base (base weights) stand for. seed: None where it was measured.
+    shape: chips of the board, cores of a chip, neurons of a core; held: (chip, core, neurons) of the cores there are
+    factors for, in order, the first so many neurons of each; names: what the K columns of tau_syn (currents), weight
+    (synapse types) and base (base weights) stand for. seed: None where it was measured.
     """
 
     chip: str
