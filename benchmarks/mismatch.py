@@ -7,7 +7,8 @@ the test are those of seeds 0, 1, 2, …
 
 plain        the task's own training, measured on the chip as described and on 100 devices
 redrawn      the same with a device drawn for every batch
-adversarial  that, with factors of words climbing the loss before each step
+grown        the same, spreads growing from 0 over the first half
+adversarial  redrawn, with factors of words climbing the loss before each step
 calibrated   plain, then fine-tuned on each of 5 devices: words, base weights and a read-out beside the chip
 biases       the same, base weights (and that read-out) alone
 both         redrawn, then calibrated
@@ -33,12 +34,13 @@ import neuro
 from neuro.evaluation import evaluate, evaluate_devices
 from neuro.training.progress import progress_for
 
-CHIP, CHIPS, CALIBRATED = "dynapse1", 100, 5
-EPOCHS, TUNING_EPOCHS = 20, 10
+CHIP, CHIPS, CALIBRATED = "dynapse1", 100, 3
+EPOCHS, TUNING_EPOCHS = 20, 6
 TASKS = ("braille", "ecg")
 TRAINED = {
     "plain": (),
     "redrawn": ("training.mismatch={redraw: batch}",),
+    "grown": ("training.mismatch={redraw: batch, warmup: 0.5}",),
     "adversarial": ("training.mismatch={redraw: batch, attack_steps: 1, attack_size: 0.5}",),
 }
 TUNED = {  # method: (trained by, what is set, device's scale)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
-from neuro.dynamics import Constants
 from neuro.errors import FeasibilityError
 from neuro.nn.memory import SynapseMemory
 from neuro.weights import CountScheme, CrossbarScheme, FloatScheme, MaskScheme
@@ -28,9 +28,10 @@ class MemoryDeviation:
 
 @dataclass(frozen=True, eq=False)
 class Deviation:
-    """How the neurons of one device differ from a plan: constants and factors on words, by population."""
+    """How the neurons of one device differ from a plan, by population: factors on constants, as
+    `neuro.dynamics.deviated` takes them, and on words."""
 
-    constants: Mapping[str, Constants]
+    constants: Mapping[str, Mapping[str, np.ndarray]]
     memories: Mapping[str, MemoryDeviation]
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from neuro.descriptor import Chip, html_table
-from neuro.dynamics import Constants, State, stack
+from neuro.dynamics import Constants, State, deviated, stack
 from neuro.errors import DescriptionError, FeasibilityError
 from neuro.nn.by_words import ByWords
 from neuro.nn.candidates import Candidates
@@ -27,7 +27,7 @@ from neuro.nn.propagate import run_pieces
 from neuro.nn.readout import LinearReadout, SpikeReadout
 from neuro.nn.schemes import build_bases, build_scheme, sign_limits
 from neuro.nn.state import NetworkState, Record, check_state
-from neuro.placement import Plan, place
+from neuro.placement import Plan, neuron_model, place
 from neuro.task import Task
 from neuro.weights import CrossbarScheme
 
@@ -127,7 +127,10 @@ class Network(nn.Module):
         """Give spikes of the populations `heard`, membranes of those `shown`, and the state after the last step."""
         found = {name: self._tried(name, weight) for name, weight in self._weights(deviation).items()}
         weights, sources = ({name: pair[k] for name, pair in found.items()} for k in (0, 1))
-        constants = self._constants if deviation is None else deviation.constants
+        constants = self._constants
+        if deviation is not None:
+            model = neuron_model(self.plan.chip)
+            constants = {name: deviated(model, constants[name], deviation.constants[name]) for name in constants}
         if self._goes_by_words(signals, weights):
             return self._words.run(signals, weights, sources, state, heard, shown, cut, constants)
         weights = {name: self.memories[name].spread(weight, sources[name]) for name, weight in weights.items()}

@@ -6,10 +6,9 @@ import numpy as np
 import torch
 
 from neuro.descriptor import Chip
-from neuro.dynamics import deviated, stack
 from neuro.nn import Deviation, MemoryDeviation
 from neuro.nn.schemes import base_names
-from neuro.placement import Plan, neuron_model
+from neuro.placement import Plan
 from neuro.silicon.devices import VirtualChip, virtual_chip
 
 
@@ -26,8 +25,7 @@ def deviation_of(plan: Plan, virtual: VirtualChip) -> Deviation:
         if "tau_syn" in factors:
             known = [c.name for c in plan.chip.currents]
             factors["tau_syn"] = factors["tau_syn"][:, [known.index(c) for c in plan.currents]].T
-        nominal = stack([plan.parameters[name]], [len(places)])
-        constants[name] = deviated(neuron_model(plan.chip), nominal, factors)
+        constants[name] = factors
         memories[name] = MemoryDeviation(_words(plan, weight, len(places)), _bases(plan.chip, base, len(places)))
     return Deviation(constants, memories)
 

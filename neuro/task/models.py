@@ -113,6 +113,9 @@ class MismatchTraining(Part):
 
     redraw: Literal["batch", "epoch"] = "batch"
     scale: Annotated[float, Field(ge=0)] = Field(1.0, description="what every spread is multiplied with")
+    warmup: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.0, description="share of training over which spreads grow from 0"
+    )
     groups: Size = Field(1, description="virtual chips of a batch, each for its part of the samples")
     attack_steps: Annotated[int, Field(ge=0, le=100)] = Field(0, description="0 = not adversarial")
     attack_size: Rate = Field(1.0, description="bound of an attack, in standard deviations of weight")

@@ -1,7 +1,8 @@
 """Calibration: a trained network fine-tuned against the mismatch of the one device that is there.
 
 Only what a board lets you set moves: the codes of its words, spare ones included, the biases of its base weights, and a
-read-out beside the chip. Constants of neurons are those of the device. Every step ends inside the chip, as in training.
+read-out beside the chip; biases of time constants and thresholds where the task trains them. Every step ends inside the
+chip, as in training.
 """
 
 from __future__ import annotations

@@ -36,14 +36,15 @@ class Redrawn:
         self.bound = attack_bound(chip, recipe)
         self.validation = [self._device(VALIDATED, k) for k in range(recipe.validation_chips)]
 
-    def of_batch(self, step: int, epoch: int) -> list[Deviation]:
-        """The devices of one batch, each for its part of the samples."""
-        turn = step if self.recipe.redraw == "batch" else epoch
-        return [self._device(DRAWN, turn * self.recipe.groups + k) for k in range(self.recipe.groups)]
+    def of_batch(self, step: int, epoch: int, done: float) -> list[Deviation]:
+        """The devices of one batch, each for its part of the samples; done: the share of the training that lies behind."""
+        turn, warm = step if self.recipe.redraw == "batch" else epoch, self.recipe.warmup
+        share = min(1.0, done / warm) if warm else 1.0
+        return [self._device(DRAWN, turn * self.recipe.groups + k, share) for k in range(self.recipe.groups)]
 
-    def _device(self, kind: int, number: int) -> Deviation:
+    def _device(self, kind: int, number: int, share: float = 1.0) -> Deviation:
         seed = kind + self.seed % A_RUN * A_RUN + number % A_RUN
-        return drawn_deviation(self.network.plan, seed, self.recipe.scale)
+        return drawn_deviation(self.network.plan, seed, share * self.recipe.scale)
 
     def attacked(self, deviations: list[Deviation], loss_on: Callable[[list[Deviation]], torch.Tensor]):
         """Move the factors of words to where the loss is higher, if the recipe asks for it."""
@@ -57,7 +58,7 @@ class OneDevice:
     def __init__(self, network: Network, virtual: VirtualChip):
         self.validation = [deviation_of(network.plan, virtual)]
 
-    def of_batch(self, step: int, epoch: int) -> list[Deviation]:
+    def of_batch(self, step: int, epoch: int, done: float) -> list[Deviation]:
         return self.validation
 
     def attacked(self, deviations: list[Deviation], loss_on) -> list[Deviation]:

@@ -201,7 +201,8 @@ class _Trainer:
             outputs, _ = forward_on(self.network, x, deviations, truncate_steps=self.recipe.truncate_steps)
             return task_loss(self.task.loss, together(outputs), labels)
 
-        drawn = self.devices.of_batch(self.at.epoch * self.per_epoch + self.at.batch, self.at.epoch)
+        step = self.at.epoch * self.per_epoch + self.at.batch
+        drawn = self.devices.of_batch(step, self.at.epoch, step / (self.recipe.epochs * self.per_epoch))
         return forward_on(self.network, x, self.devices.attacked(drawn, loss_on), **options)
 
     def _step(self, loss: torch.Tensor, record, share: float) -> None:

@@ -18,7 +18,7 @@ from neuro.training.devices import attacked, forward_on
 from neuro.training.progress import Quiet
 
 REDRAWN = TINY.replace(
-    "lr: 0.02}", "lr: 0.02, mismatch: {groups: 3, attack_steps: 2, attack_size: 0.5, validation_chips: 2}}"
+    "lr: 0.02}", "lr: 0.02, mismatch: {groups: 3, warmup: 0.7, attack_steps: 2, attack_size: 0.5, validation_chips: 2}}"
 )
 
 
