@@ -5,7 +5,7 @@ import signal
 import numpy as np
 import pytest
 import torch
-from random_networks import chip_of, differences, random_events, random_spec
+from random_networks import chip_of, differences, random_events, random_spec, with_mismatch
 from tiny_task import TINY
 
 import neuro
@@ -52,6 +52,9 @@ def test_replay_equals_the_network(name):
         assert neuro.check(tables) == []
         x = random_events(rng, network)
         assert differences(network, tables, x) == []
+        marked = with_mismatch(network, rng)
+        device = neuro.virtual_chip(marked.plan.chip, seed, 1.0, np.concatenate(list(marked.plan.locations.values())))
+        assert differences(marked, neuro.export(marked), x, device) == []
         sets += max(0, len(tables.manifest.parameter_sets) - len(network.plan.parameters))
         spikes += int(network(x, record=("p0",))[1].spikes["p0"].sum())
         done += 1

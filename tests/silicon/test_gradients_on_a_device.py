@@ -8,6 +8,7 @@ import torch
 from random_networks import random_network, with_mismatch
 
 import neuro
+from neuro.dynamics import NeuronModel, ParameterSet, deviated, stack
 from neuro.nn.deviation import device_weight, entry_factors, weight_on
 from neuro.silicon import drawn_deviation
 
@@ -105,3 +106,24 @@ def test_sums_that_could_be_rounded_are_refused():
     x = {name: torch.zeros(3, 1, n) for name, n in network.plan.spec.inputs.items()}
     with pytest.raises(neuro.NeuroError, match="on this device: Σ"):
         network(x, deviation=replace(deviation, memories=huge))
+
+
+@pytest.mark.parametrize("leak", ["exponential", "linear"])
+def test_trained_constants_have_the_slope_of_finite_differences(leak):
+    model, factor = NeuronModel(leak=leak), np.array([0.6, 1.0, 1.7])
+    factors = {"tau_mem": factor, "tau_syn": np.stack([factor, factor[::-1]]), "threshold": factor}
+    start = {"leak": [0.9, 0.5, 0.25], "decay_syn": [[0.8, 0.3, 0.0], [0.1, 0.95, 0.6]], "theta": [1.0, 0.3, 2.5]}
+    plain = stack([ParameterSet(0.5, (0.5, 0.5), 1.0)], [3], torch.float64)
+
+    def given(**changed):
+        values = {name: torch.tensor(changed.get(name, old), dtype=torch.float64) for name, old in start.items()}
+        return plain._replace(**values)
+
+    for name, value in start.items():
+        leaf = torch.tensor(value, dtype=torch.float64, requires_grad=True)
+        getattr(deviated(model, plain._replace(**{name: leaf}), factors), name).sum().backward()
+        ends = [
+            getattr(deviated(model, given(**{name: (np.array(value) + d).tolist()}), factors), name) for d in (0, 1e-7)
+        ]
+        there = leaf.detach() != 0  # a decay of 0 stays 0 and gets no gradient
+        assert torch.allclose(leaf.grad[there], ((ends[1] - ends[0]) / 1e-7)[there], rtol=1e-5)
