@@ -35,13 +35,13 @@ from neuro.evaluation import evaluate, evaluate_devices
 from neuro.training.progress import progress_for
 
 CHIP, CHIPS, CALIBRATED = "dynapse1", 100, 3
-EPOCHS, TUNING_EPOCHS = 20, 6
+TUNING_EPOCHS = 6
 TASKS = ("braille", "ecg")
-TRAINED = {
-    "plain": (),
-    "redrawn": ("training.mismatch={redraw: batch}",),
-    "grown": ("training.mismatch={redraw: batch, warmup: 0.5}",),
-    "adversarial": ("training.mismatch={redraw: batch, attack_steps: 1, attack_size: 0.5}",),
+TRAINED = {  # method: (epochs, overrides)
+    "plain": (20, ()),
+    "redrawn": (20, ("training.mismatch={redraw: batch}",)),
+    "grown": (40, ("training.mismatch={redraw: batch, warmup: 0.5}",)),
+    "adversarial": (20, ("training.mismatch={redraw: batch, attack_steps: 1, attack_size: 0.5}",)),
 }
 TUNED = {  # method: (trained by, what is set, device's scale)
     "calibrated": ("plain", "all", 1.0),
@@ -64,17 +64,9 @@ def result_path(task: str, method: str, seed: int) -> Path:
 def trained(task: str, method: str, seed: int, runs: Path) -> neuro.runs.Run:
     """Train, going on where it stood; a finished run is loaded."""
     folder = runs / f"{task}-{method}-{seed}"
-    begun = (folder / "run.json").exists()
-    chip = neuro.load_chip(CHIP)
-    return neuro.train(
-        neuro.load_task(task, TRAINED[method]),
-        chip,
-        folder,
-        seed=seed,
-        resume=begun,
-        epochs=EPOCHS,
-        progress=progress_for("auto"),
-    )
+    begun, (epochs, overrides) = (folder / "run.json").exists(), TRAINED[method]
+    options = {"seed": seed, "resume": begun, "epochs": epochs, "progress": progress_for("auto")}
+    return neuro.train(neuro.load_task(task, overrides), neuro.load_chip(CHIP), folder, **options)
 
 
 def by_training(task: str, method: str, seed: int, runs: Path) -> dict:
