@@ -228,6 +228,27 @@ def biases_agree(chip: Chip) -> None:
             raise Disagreement((*path, "code"), f"have {bias.code}, allowed: a code of bias_dac.{bias.name[-1]}")
 
 
+def a_board_agrees(chip: Chip) -> None:
+    """What was measured of a board is of just this chip's cores, neurons, words and tags."""
+    if chip.defects is None:
+        return
+    kind, (*have, classes) = chip.weights.kind, chip.defects.shape
+    if kind in ("crossbar", "conductance") or chip.weights.slots is None:
+        raise Disagreement(("defects",), f"needs neurons with a number of words of their own; kind is {kind}")
+    wanted = [chip.chips * chip.cores.per_chip, chip.cores.neurons, chip.weights.slots]
+    if have != wanted:
+        text = f"have {have}, allowed: {wanted}, the cores of the board, neurons of a core and words of a neuron"
+        raise Disagreement(("defects", "file"), f"{chip.defects.file}: {text}")
+    if classes == 2 and kind == "counts":
+        text = "words measured for two classes of tags, allowed: one, where a connection is a count of equal words"
+        raise Disagreement(("defects", "file"), f"{chip.defects.file}: {text}")
+    for name in ("words", "tags"):
+        if getattr(chip, f"working_{name}") is None:
+            where = f"{chip.defects.file}: {name}"
+            each = wanted + [classes] if name == "words" else [wanted[0], 2**chip.tags.bits]
+            raise Disagreement(("defects", "file"), f"{where} are not truth values of the shape {each}")
+
+
 def unique(path: KeyPath, what: str, names: Iterable[Hashable]) -> None:
     seen: set[Hashable] = set()
     for name in names:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import math
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 
 from neuro.descriptor.document import Document
+from neuro.descriptor.inside import file_in
 from neuro.descriptor.paths import KeyPath
 from neuro.descriptor.shipped import shipped
 from neuro.descriptor.textfile import read_text
@@ -26,7 +27,7 @@ def with_tables(document: Document, folder: Path) -> Document:
         file = tables.get(name) if isinstance(tables, dict) else None
         if isinstance(file, str):
             path = ("bias_dac", name)
-            rows = read_table(_inside(folder, file, document, path))
+            rows = read_table(_beside(folder, file, document, path))
             spot = Spot(document.place(path), document.line(path))
             document = document.put(path, [list(row) for row in rows], {(): spot})
     return document
@@ -74,20 +75,10 @@ def _row(cells: list[str], where: str) -> Row:
     return coarse, fine, float(current)
 
 
-def _inside(folder: Path, file: str, document: Document, path: KeyPath) -> Path:
-    """Return the path of a file of the folder; refuse every way out of it."""
+def _beside(folder: Path, file: str, document: Document, path: KeyPath) -> Path:
+    """Return the path of a file of the folder, or else of a shipped one."""
     where = f"{document.place(path)}: {'.'.join(map(str, path))}"
-    parts = (*PurePosixPath(file).parts, *PureWindowsPath(file).parts)
-    if PurePosixPath(file).is_absolute() or PureWindowsPath(file).anchor or ".." in parts or "\0" in file:
-        raise DescriptionError(f"{where}: have {file!r:.60}, allowed: a file in the folder of the chip file")
-    found = folder / file
-    try:
-        outside, there = not found.resolve().is_relative_to(folder.resolve()), found.is_file()
-    except (OSError, RuntimeError, ValueError):
-        raise DescriptionError(f"{where}: {file!r:.60} is no name of a file") from None
-    if outside:
-        raise DescriptionError(f"{where}: {file!r} links to a file outside the folder of the chip file; copy it there")
-    if there:
+    if found := file_in(folder, file, where, "the folder of the chip file"):
         return found
     ours = shipped("chips") / file
     if not ours.is_file():

@@ -31,6 +31,8 @@ def describe(chip: Chip) -> list[tuple[str, list[Row]]]:
         value = getattr(chip, name)
         if name == "bias_dac":
             sections.append((name, _tables(chip)))
+        elif name == "defects":
+            sections.append((name, _board(chip)))
         elif isinstance(value, BaseModel):
             sections.append(
                 (name, [row for field in type(value).model_fields for row in _field(chip, name, value, field)])
@@ -41,8 +43,11 @@ def describe(chip: Chip) -> list[tuple[str, list[Row]]]:
 
 
 def schema() -> dict[str, Any]:
-    """Return the JSON schema of a chip file: the model, with bias tables as rows or as the name of a CSV file."""
+    """Return the JSON schema of a chip file: bias tables are rows or the name of a CSV file, a board is its file."""
     form = copy.deepcopy(Chip.model_json_schema())
+    board = form["$defs"]["Defects"]
+    board["properties"] = {name: board["properties"][name] for name in ("file", "tolerance")}
+    board["required"] = ["file"]
     tables = form["$defs"]["BiasDac"]["properties"]
     for name in ("N", "P"):
         file = {"type": "string", "description": "CSV file beside the chip file, columns coarse,fine,current_a"}
@@ -76,6 +81,21 @@ def _tables(chip: Chip) -> list[Row]:
         currents = [current for _, _, current in table]
         text = f"{len(table)} currents, {min(currents):.4g} to {max(currents):.4g} A"
         rows.append((f"bias_dac.{name}", text, _source(chip, f"bias_dac.{name}")))
+    return rows
+
+
+def _board(chip: Chip) -> list[Row]:
+    """What works of a measured board, core by core."""
+    board = chip.defects
+    if board is None:
+        return []
+    middle = 2 ** (chip.tags.bits - 1)
+    heads = ["words"] if board.shape[3] == 1 else [f"words, tags below {middle}", f"words, tags from {middle}"]
+    rows = [("defects.file", board.file, f"sha256 {board.sha256}"), ("defects.tolerance", str(board.tolerance), "")]
+    for c, k in ((c, k) for c in range(chip.chips) for k in range(chip.cores.per_chip)):
+        words, tags = chip.working_words[c, k].sum(1), chip.working_tags[c, k]
+        texts = [f"{h}: {n.mean():.1f} a neuron ({n.min()} to {n.max()})" for h, n in zip(heads, words.T, strict=True)]
+        rows.append((f"chip {c} core {k}", f"{'; '.join(texts)}; {tags.sum()} of {len(tags)} tags", ""))
     return rows
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from neuro.descriptor.allowed import nearest
 from neuro.descriptor.bias_tables import with_tables
+from neuro.descriptor.boards import with_board
 from neuro.descriptor.document import Document, apply_overrides, read_document, validate
 from neuro.descriptor.models import Chip
 from neuro.descriptor.paths import dotted, down
@@ -21,7 +22,8 @@ def load_chip(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Chip:
     """Return the chip of a shipped name or a YAML file, changed by `key=value` overrides.
 
     Keys are relative to the chip; `slots` is short for `weights.slots`. Overrides that make a difference are kept in
-    `chip.changed`. Raises DescriptionError with the file and line, or the override, of every mistake.
+    `chip.changed`, but for `defects.file`, which names a measured board of the chip. Raises DescriptionError with the
+    file and line, or the override, of every mistake.
 
     >>> load_chip("dynapse1", ["slots=16"]).label
     'dynapse1 (not the real chip: weights.slots=16)'
@@ -67,12 +69,13 @@ def _in_full(override: str) -> str:
 
 
 def _chip(document: Document, folder: Path) -> Chip:
-    return validate(Chip, with_tables(document, folder), "chip")
+    return validate(Chip, with_board(with_tables(document, folder), folder), "chip")
 
 
 def _differences(before: Chip, after: Chip, document: Document) -> tuple[str, ...]:
     old, new = before.model_dump(), after.model_dump()
-    different = [s for s in document.settings if down(old, *s.path) != down(new, *s.path)]
+    shown = [s for s in document.settings if s.path[0] != "defects"]  # a measured board is no other chip
+    different = [s for s in shown if down(old, *s.path) != down(new, *s.path)]
     return tuple(f"{dotted(document.tree, s.path)}={s.value}" for s in different)
 
 

@@ -7,13 +7,16 @@ a dotted path such as `types.AMPA.id` names one value of a chip, in `sources` an
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from neuro.descriptor import agreement
 from neuro.descriptor.analog import Devices, Tiles
 from neuro.descriptor.part import Count, Part
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Index = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Name = Annotated[
@@ -252,6 +255,20 @@ class Mismatch(Part):
     core: dict[MismatchParameter, Spread] = Field(default_factory=dict)
 
 
+class Defects(Part):
+    """What works of one measured board; a chip file names `file` and `tolerance`, the rest is read from there.
+
+    words, tags: truth values, eight a byte in base 64, of `Chip.working_words` and `Chip.working_tags`.
+    """
+
+    file: Text = Field(description="NPZ file of a measured board, beside the chip file or in the data folder")
+    tolerance: float = Field(0.1, ge=0, lt=1, description="a word works that failed in at most this share of trials")
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    shape: tuple[Count, Count, Count, Literal[1, 2]] = Field(description="cores, neurons, words, classes of tags")
+    words: Text
+    tags: Text
+
+
 class Assumption(Part):
     """A figure nobody published, with the reasoning that led to it."""
 
@@ -280,6 +297,7 @@ class Chip(Part):
     energy: Energy | None = Field(None, description="absent = unknown")
     devices: Devices | None = Field(None, description="kind conductance: the devices of a pair")
     tiles: Tiles | None = Field(None, description="kind conductance: arrays and their converters")
+    defects: Defects | None = Field(None, description="words and tags of a measured board; absent = all work")
     formats: dict[Name, Name] = Field(
         default_factory=dict, description="vendors' formats its configuration is written in, each with its layout there"
     )
@@ -296,6 +314,7 @@ class Chip(Part):
         agreement.a_crossbar_agrees(self)
         agreement.an_array_agrees(self)
         agreement.mismatch_agrees(self)
+        agreement.a_board_agrees(self)
         return self
 
     def line_of(self, steps: int, lines: tuple[int, ...]) -> int:
@@ -305,13 +324,32 @@ class Chip(Part):
     @property
     def label(self) -> str:
         """The name as it must be shown: a changed chip is not the real chip."""
-        if self.changed:
-            return f"{self.name} (not the real chip: {', '.join(self.changed)})"
-        return self.name if self.real else f"{self.name} (no chip)"
+        told = [f"board {self.defects.file}"] if self.defects else []
+        told += [f"not the real chip: {', '.join(self.changed)}"] if self.changed else []
+        told += [] if self.real or self.changed else ["no chip"]
+        return f"{self.name} ({'; '.join(told)})" if told else self.name
 
     @property
     def chips(self) -> int:
         return self.board.columns * self.board.rows
+
+    @property
+    def working_words(self) -> np.ndarray | None:
+        """Which words work: bool [chips, cores, neurons, words, classes of tags]; None where all do.
+
+        With two classes the first is that of tags below the middle, the second of those from it up.
+        """
+        return None if self.defects is None else self._working(self.defects.words, *self.defects.shape[1:])
+
+    @property
+    def working_tags(self) -> np.ndarray | None:
+        """Which tags reach each core: bool [chips, cores, tags]; None where all do."""
+        return None if self.defects is None else self._working(self.defects.tags, 2**self.tags.bits)
+
+    def _working(self, text: str, *shape: int) -> np.ndarray:
+        from neuro.descriptor.boards import unpacked
+
+        return unpacked(text, (self.chips, self.cores.per_chip, *shape))
 
     def _repr_html_(self) -> str:
         """For notebooks: every value with where it comes from."""

@@ -39,7 +39,9 @@ def orphans(chip: Chip) -> list[str]:
 
 
 def _facts(chip: Chip) -> dict[str, Any]:
-    tree = chip.model_dump(exclude={"sources", "notes", "changed", "bias_dac"})
+    tree = chip.model_dump(exclude={"sources", "notes", "changed", "bias_dac", "defects"})
+    if chip.defects:
+        tree["defects"] = {"tolerance": chip.defects.tolerance}
     if chip.bias_dac:
         tree["bias_dac"] = {"N": len(chip.bias_dac.N), "P": len(chip.bias_dac.P)}
     return tree

@@ -170,8 +170,24 @@ def nmnist() -> None:
         archive(f"N-MNIST/{part.lower()}.zip", members)
 
 
+def board() -> None:
+    """A DYNAP-SE2 board: words fail in runs, fewer for high tags; core 2 takes none with low tags; some tags are lost."""
+    rng = np.random.default_rng(3)
+    failed = np.zeros((4, 256, 64, 2), np.float32)
+    for core, neuron, half in np.ndindex(4, 256, 2):
+        first, many = rng.integers(0, 64), rng.integers(4, 40 - 12 * half)
+        failed[core, neuron, first : first + many, half] = (0.25, 1.0)[neuron % 2]
+    failed[2, ..., 0] = 1.0
+    failed[0, 7] = 1.0
+    tags = np.ones((4, 2048), bool)
+    tags[1, :512], tags[2, :1024], tags[3, 1024:1280] = False, False, False
+    (FILES / "DYNAPSE").mkdir(parents=True, exist_ok=True)
+    path = FILES / "DYNAPSE/dynapse2_board_small.npz"
+    np.savez_compressed(path, cam_failure_probability=failed, usable_tag=tags)
+
+
 def main() -> None:
-    for make in (idx_sets, optdigits, series, emg, fsdd, heidelberg, nmnist):
+    for make in (idx_sets, optdigits, series, emg, fsdd, heidelberg, nmnist, board):
         make()
     print(sum(p.stat().st_size for p in FILES.rglob("*") if p.is_file()), "bytes")
 

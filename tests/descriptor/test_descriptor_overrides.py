@@ -71,7 +71,7 @@ REFUSED = [
         "weight.slots=4",
         "--set chip.weight.slots=4: weight: unknown key, did you mean weights? allowed: name, "
         "title, real, board, cores, neuron, types, currents, weights, tags, routes, inputs, "
-        "delays, bias_dac, circuits, mismatch, energy, devices, tiles, formats, notes, changed, sources",
+        "delays, bias_dac, circuits, mismatch, energy, devices, tiles, defects, formats, notes, changed, sources",
     ),
     (
         "types.plas.id=4",
