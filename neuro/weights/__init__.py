@@ -6,6 +6,7 @@ from neuro.weights.crossbar import CrossbarScheme
 from neuro.weights.floats import FloatScheme
 from neuro.weights.levels import LevelScheme
 from neuro.weights.masks import MaskScheme
+from neuro.weights.nested import NestedSlots
 from neuro.weights.spacing import spaced_levels
 from neuro.weights.uniform import UniformScheme
 from neuro.weights.violation import Violation
@@ -17,6 +18,7 @@ __all__ = [
     "FloatScheme",
     "LevelScheme",
     "MaskScheme",
+    "NestedSlots",
     "UniformScheme",
     "Violation",
     "spaced_levels",

@@ -215,15 +215,20 @@ def _estimate(size, rate, most, level):
 
 
 @compiled
-def mask_rows(latent, values, names, budget, code):
-    """Fill code [N, E] (zeros) with the nearest masks of latent [N, E]: rising sums [1 or N, V], names from mask 1 on."""
+def mask_rows(latent, values, names, limits, high, code):
+    """Fill code [N, E] (zeros) with the nearest masks of latent [N, E]: rising sums [1 or N, V], names from mask 1 on.
+
+    limits [N, L]: the last one is that of all words; with L = 3 the others are those of places whose high [1 or N, E] is
+    false and true.
+    """
     width = latent.shape[1]
     size, taken = np.empty(width), np.empty(width, np.bool_)
     for row in range(len(latent)):
         own = row if len(values) > 1 else 0
         for entry in range(width):
             size[entry] = abs(latent[row, entry])
-        _best(size, values[own, 0] / 2, budget[row], taken)  # a larger |w| gains more
+        half = high[row if len(high) > 1 else 0]
+        _best_within(size, values[own, 0] / 2, limits[row], half, taken)  # a larger |w| gains more
         for entry in range(width):
             if taken[entry]:
                 mask = names[own, _nearest(values[own], size[entry])] + 1
@@ -241,11 +246,11 @@ def nearest_values(target, values, names, value, name):
 
 
 @compiled
-def level_rows(latent, values, names, table, allowed, budget, code, weight):
+def level_rows(latent, values, names, table, allowed, limits, high, code, weight):
     """Fill code [N, E] with the nearest levels of latent [N, E], −1 for none, and weight [N, E] with what they stand for.
 
     values, names: rising [1 or N, V]; table [1 or N, V + 1] float32: what codes from −1 on stand for; allowed as in
-    `count_rows`; budget [N]. A word's gain is w² − (w − value)².
+    `count_rows`; limits and high as in `mask_rows`. A word's gain is w² − (w − value)².
     """
     width, most = latent.shape[1], values.shape[1]
     nearest, gain, taken = np.empty(width, np.int64), np.empty(width), np.empty(width, np.bool_)
@@ -263,7 +268,7 @@ def level_rows(latent, values, names, table, allowed, budget, code, weight):
             nearest[entry], gain[entry] = place, max(value * (2 * wanted - value), 0.0)
         for entry in range(width if len(allowed) else 0):
             gain[entry] *= allowed[row, entry]
-        _best(gain, 0.0, budget[row], taken)
+        _best_within(gain, 0.0, limits[row], high[row if len(high) > 1 else 0], taken)
         for entry in range(width):
             name = names[own, nearest[entry]] if taken[entry] else -1
             code[row, entry], weight[row, entry] = name, table[own, name + 1]
@@ -333,6 +338,17 @@ def best_rows(gain, budget, taken):
     """Set in taken [N, E] the `budget` [N] largest positive gains of each row, the first of equal ones."""
     for row in range(len(gain)):
         _best(gain[row], 0.0, budget[row], taken[row])
+
+
+@compiled
+def _best_within(gain, floor, limits, high, taken):
+    """Take the largest gains above a floor, so many of each half of the places and in all; the others' are set to 0."""
+    for half in range(len(limits) - 1):
+        _best(np.where(high == (half == 1), gain, 0.0), floor, limits[half], taken)
+        for entry in range(len(gain)):
+            if high[entry] == (half == 1) and not taken[entry]:
+                gain[entry] = 0.0
+    _best(gain, floor, limits[len(limits) - 1], taken)
 
 
 @compiled

@@ -27,21 +27,38 @@ def offsets(rows: int, generator: torch.Generator | None, device) -> torch.Tenso
 
 
 def take(
-    share: torch.Tensor, negative: torch.Tensor, offset: torch.Tensor, room: torch.Tensor | None = None
+    share: torch.Tensor, negative: torch.Tensor, offset: torch.Tensor, room: torch.Tensor | None = None, halves=()
 ) -> torch.Tensor:
     """Take each entry with probability `share` [R, E] in 0..1, at most `room` [R] long of a row; bool [R, E].
 
-    Entries that are not negative lie first, so that each sign's sum is kept as well as the row's.
+    Entries that are not negative lie first, so that each sign's sum is kept as well as the row's. halves: places with
+    limits of their own, as `NestedSlots.by_half` gives; they lie one after the other, so that each keeps its limit.
     """
     length = (share * ONE).long()
-    plus = length.masked_fill(negative, 0)
-    minus = length - plus
-    end = torch.where(negative, plus.sum(1, keepdim=True) + minus.cumsum(1), plus.cumsum(1))
-    start = end - length
+    start, end = _by_halves(length, negative, halves) if halves else _laid(length, negative, 0)
     if room is not None:
         edge = room[:, None] * ONE
         start, end = start.minimum(edge), end.minimum(edge)
     return ((end + offset) >> BITS) > ((start + offset) >> BITS)
+
+
+def _laid(length: torch.Tensor, negative: torch.Tensor, begin) -> tuple[torch.Tensor, torch.Tensor]:
+    """Lay lengths end to end, those that are not negative first: where each starts and ends."""
+    plus = length.masked_fill(negative, 0)
+    minus = length - plus
+    end = begin + torch.where(negative, plus.sum(1, keepdim=True) + minus.cumsum(1), plus.cumsum(1))
+    return end - length, end
+
+
+def _by_halves(length: torch.Tensor, negative: torch.Tensor, halves) -> tuple[torch.Tensor, torch.Tensor]:
+    start, end, begin = torch.zeros_like(length), torch.zeros_like(length), torch.zeros_like(length[:, :1])
+    for places, limit in halves:
+        here = length.masked_fill(~places, 0)
+        edge = begin + limit[:, None] * ONE
+        first, last = (point.minimum(edge) for point in _laid(here, negative, begin))
+        start, end = torch.where(places, first, start), torch.where(places, last, end)
+        begin = (begin + here.sum(1, keepdim=True)).minimum(edge)
+    return start, end
 
 
 def draw_values(
@@ -50,18 +67,22 @@ def draw_values(
     palettes: tuple[Palette, Palette],
     budget: torch.Tensor | None,
     generator,
+    halves=(),
 ) -> torch.Tensor:
     """Round sizes [R, E] to one value a word, or none: names [R, E] long, −1 where there is no word.
 
     palettes: what words of either sign (+, −) can hold, sizes in rising order [1 or R, V], inf behind the last one.
     size lies in the hull: size <= largest of its sign, Σ size / largest <= budget [R]. An entry below the row's threshold
     t stands for t with probability size / t; t is the least with which the words fit, for that leaves the smallest
-    variance. A size between two values takes one of them, right on average.
+    variance. A size between two values takes one of them, right on average. halves: places with limits of their own,
+    and so thresholds.
     """
     least, largest = (_of_sign([edge(p.values) for p in palettes], negative) for edge in (_first, _last))
+    for places, limit in halves:
+        least = torch.where(places, _threshold(size.masked_fill(~places, 0.0), least, largest, limit), least)
     level = _threshold(size, least, largest, budget)
     share = settled((size / level).clamp(max=1.0))
-    taken = take(share, negative, offsets(len(size), generator, size.device), budget)
+    taken = take(share, negative, offsets(len(size), generator, size.device), budget, halves)
     wanted = size.maximum(level)
     lower = [torch.searchsorted(_rows(p.values, size), wanted * (1 + PRECISION), right=True) - 1 for p in palettes]
     lower = [index.clamp_(min=0) for index in lower]

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from neuro.errors import FeasibilityError
+from neuro.weights.nested import NestedSlots
 
 LARGEST = torch.finfo(torch.float32).max
 WORTH_A_THREAD = 2**18  # entries of a latent: below it waking a thread costs more than it saves
@@ -83,11 +84,18 @@ def aligned(allowed: torch.Tensor | None, latent: torch.Tensor) -> torch.Tensor 
     return allowed.to(latent.device).reshape(shape).expand(latent.shape)
 
 
-def row_budget(slots: int | torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
-    """Return the slots of every row, LongTensor [N], on the latent's device."""
+def row_budget(slots: int | torch.Tensor | NestedSlots, latent: torch.Tensor) -> torch.Tensor:
+    """Return the slots of every row in all, LongTensor [N], on the latent's device."""
     if isinstance(slots, int):
         return torch.full((len(latent),), slots, dtype=torch.int64, device=latent.device)
-    return per_row("slots", slots, latent)
+    return per_row("slots", slots.total if isinstance(slots, NestedSlots) else slots, latent)
+
+
+def limits_of(slots: int | torch.Tensor | NestedSlots, latent: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Give compiled loops their limits [N, 1 or 3], of all words last, and which places take words for high tags."""
+    if isinstance(slots, NestedSlots):
+        return slots.limits, slots.entries(latent).contiguous()
+    return row_budget(slots, latent)[:, None], torch.zeros(1, 0, dtype=torch.bool)
 
 
 def per_row(name: str, values: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:

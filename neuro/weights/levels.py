@@ -14,7 +14,7 @@ import torch
 from neuro.errors import DescriptionError
 from neuro.jit import in_parallel
 from neuro.weights import violation
-from neuro.weights.ball import into_ball
+from neuro.weights.ball import into_nested_ball
 from neuro.weights.drawing import draw_values
 from neuro.weights.latents import (
     aligned,
@@ -23,13 +23,15 @@ from neuro.weights.latents import (
     finite,
     fold_sum,
     is_compiled_for,
+    limits_of,
     per_row,
     row_budget,
     row_parts,
 )
+from neuro.weights.nested import NestedSlots, halves_of
 from neuro.weights.palette import Palette, gain, look_up
 from neuro.weights.parameters import base_tensor, median_or_one, most_slots, moved, slot_limit, typical_slots
-from neuro.weights.selection import best_entries
+from neuro.weights.selection import best_entries, within_halves
 from neuro.weights.signs import minus_wins_row, minus_wins_source
 
 MOST_LEVELS = 2**14
@@ -40,14 +42,14 @@ REFINEMENTS = 20
 class LevelScheme:
     """Hold weights as indices of levels: code −1 = no connection, i = level i, and L + i = minus level i.
 
-    levels: L different numbers, not 0, kept in rising order; slots an int, [N], or None for no limit; sign "free"
+    levels: L different numbers, not 0, kept in rising order; slots an int, [N], nested, or None for no limit; sign "free"
     (codes below L only), "source" or "row"; scale a number, [1] or [N, 1], the trainable base; grid None, a number or
     [N]: values = round_half_even(level · scale / grid) · grid; groups [N] integers: rows that share the signs of
     their sources (None = all). Code and weight have the latent's shape. Raises DescriptionError.
     """
 
     levels: tuple[float, ...]
-    slots: int | torch.Tensor | None = None
+    slots: int | torch.Tensor | NestedSlots | None = None
     sign: str = "free"
     scale: torch.Tensor | float = 1.0
     grid: torch.Tensor | float | None = None
@@ -107,7 +109,9 @@ class LevelScheme:
             index = index + len(self.levels) * negative
         taken = gains > 0
         if self.slots is not None:
-            taken = best_entries(gains, row_budget(self.slots, latent), most_slots(self.slots))
+            most = most_slots(self.slots)
+            gains = within_halves(gains, halves_of(self.slots, latent), most)
+            taken = best_entries(gains, row_budget(self.slots, latent), most)
         return ((index + 1) * taken).sub_(1).view(latent.shape).to(torch.int16)
 
     def _by_rows(self, latent: torch.Tensor, allowed: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
@@ -116,9 +120,9 @@ class LevelScheme:
         flat, values = latent.flatten(1), self._values(latent)
         palette, table = Palette.of(values), self._table(values).to(torch.float32)
         code, weight = torch.empty(flat.shape, dtype=torch.int16), torch.empty(flat.shape)
-        budget = torch.full((len(flat),), flat.shape[1]) if self.slots is None else row_budget(self.slots, latent)
+        limits, high = limits_of(flat.shape[1] if self.slots is None else self.slots, latent)
         allowed = torch.empty(0, 0, dtype=torch.bool) if allowed is None else allowed.flatten(1).contiguous()
-        arrays = (palette.values, palette.names, table, allowed, budget, code, weight)
+        arrays = (palette.values, palette.names, table, allowed, limits, high, code, weight)
         jobs = row_parts(as_floats(flat), *(x.numpy() for x in arrays))
         in_parallel(torch.get_num_threads(), level_rows, jobs)
         return code.view(latent.shape), weight.view(latent.shape)
@@ -143,7 +147,7 @@ class LevelScheme:
             gains = gain(value, size).clamp_(min=0)
             size = size * (negative == self._minus_wins(gains, negative, latent))
         budget = None if self.slots is None else row_budget(self.slots, latent)
-        index = draw_values(size, negative, (up, down), budget, generator)
+        index = draw_values(size, negative, (up, down), budget, generator, halves_of(self.slots, latent))
         if self.sign != "free":
             index = index + len(self.levels) * (negative & (index >= 0))
         code = index.view(latent.shape).to(torch.int16)
@@ -206,7 +210,8 @@ class LevelScheme:
     def hull(self, latent: torch.Tensor, allowed: torch.Tensor | None = None) -> torch.Tensor:
         """Return the nearest latent in the convex hull of all that fits, whichever signs the sources or rows take.
 
-        With q the outermost value of w's sign: |w| <= q and Σ |w| / q <= slots in every row.
+        With q the outermost value of w's sign: |w| <= q and Σ |w| / q <= slots in every row, and in each half of nested
+        ones.
         """
         latent = finite(latent)
         size, allowed = latent.to(torch.float64).abs(), aligned(allowed, latent)
@@ -215,7 +220,8 @@ class LevelScheme:
         unit = self.word_values(latent).flatten(1)
         size = size.flatten(1).masked_fill(unit.isinf(), 0.0)
         budget = None if self.slots is None else row_budget(self.slots, latent)
-        inside = into_ball(size, unit.masked_fill(unit.isinf(), 1.0), budget, each=1)
+        unit = unit.masked_fill(unit.isinf(), 1.0)
+        inside = into_nested_ball(size, unit, budget, halves_of(self.slots, latent), each=1)
         return inside.view(latent.shape).to(latent.dtype).copysign(latent)
 
     def word_values(self, latent: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,7 @@ import torch
 from neuro.errors import DescriptionError
 from neuro.jit import in_parallel
 from neuro.weights import violation
-from neuro.weights.ball import into_ball
+from neuro.weights.ball import into_nested_ball
 from neuro.weights.drawing import draw_values
 from neuro.weights.latents import (
     aligned,
@@ -21,12 +21,14 @@ from neuro.weights.latents import (
     finite,
     fold_sum,
     is_compiled_for,
+    limits_of,
     row_budget,
     row_parts,
 )
+from neuro.weights.nested import NestedSlots, halves_of
 from neuro.weights.palette import Palette, gain, look_up
 from neuro.weights.parameters import base_tensor, median_or_one, most_slots, moved, slot_limit
-from neuro.weights.selection import best_entries, contenders
+from neuro.weights.selection import best_entries, contenders, within_halves
 
 MOST_BITS = 8
 
@@ -35,12 +37,12 @@ MOST_BITS = 8
 class MaskScheme:
     """Hold weights as signed bit masks: code sign · mask, −15..15 for four bits, 0 = no connection.
 
-    base_currents [B] or [N, B] > 0, bit b of a mask switches base b, B = 1..8; slots an int or [N]. Code and weight
-    have the latent's shape. Raises DescriptionError for parameters that cannot be.
+    base_currents [B] or [N, B] > 0, bit b of a mask switches base b, B = 1..8; slots an int, [N], or nested. Code and
+    weight have the latent's shape. Raises DescriptionError for parameters that cannot be.
     """
 
     base_currents: torch.Tensor
-    slots: int | torch.Tensor
+    slots: int | torch.Tensor | NestedSlots
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_currents", base_tensor("base_currents", self.base_currents))
@@ -77,11 +79,12 @@ class MaskScheme:
             from neuro.weights.compiled import mask_rows  # numba is imported where a projection needs it
 
             sums, names = palette.values.numpy(), palette.names.numpy()
-            jobs = row_parts(as_floats(wanted), sums, names, budget.numpy(), code.numpy())
+            limits = (x.numpy() for x in limits_of(self.slots, latent))
+            jobs = row_parts(as_floats(wanted), sums, names, *limits, code.numpy())
             in_parallel(torch.get_num_threads(), mask_rows, jobs)
             return code.view(latent.shape)
-        size = wanted.to(torch.float64).abs()
         most = most_slots(self.slots)
+        size = within_halves(wanted.to(torch.float64).abs(), halves_of(self.slots, latent), most)
         entry = contenders(size, most)  # a larger |w| gains more
         size = size.gather(1, entry)
         value, name = palette.nearest(size)
@@ -104,8 +107,9 @@ class MaskScheme:
         """
         latent = self.hull(latent, allowed)
         wanted, palette = latent.to(torch.float64).flatten(1), Palette.of(self._sums(latent)[:, 1:])
-        negative = wanted < 0
-        names = draw_values(wanted.abs(), negative, (palette, palette), row_budget(self.slots, latent), generator)
+        negative, budget = wanted < 0, row_budget(self.slots, latent)
+        halves = halves_of(self.slots, latent)
+        names = draw_values(wanted.abs(), negative, (palette, palette), budget, generator, halves)
         masks = (names + 1).to(self._code_type)
         code = torch.where(negative, -masks, masks).view(latent.shape)
         return code, self.decode(code)
@@ -151,14 +155,15 @@ class MaskScheme:
     def hull(self, latent: torch.Tensor, allowed: torch.Tensor | None = None) -> torch.Tensor:
         """Return the nearest latent in the convex hull of all that fits.
 
-        With q the largest value: |w| <= q and Σ |w| / q <= slots in every row.
+        With q the largest value: |w| <= q and Σ |w| / q <= slots in every row, and in each half of nested ones.
         """
         latent = finite(latent)
         size, allowed = latent.to(torch.float64).abs(), aligned(allowed, latent)
         if allowed is not None:
             size = size.masked_fill(~allowed, 0.0)
         unit = self._sums(latent)[:, -1:]
-        inside = into_ball(size.flatten(1), unit, row_budget(self.slots, latent), each=1)
+        budget, halves = row_budget(self.slots, latent), halves_of(self.slots, latent)
+        inside = into_nested_ball(size.flatten(1), unit, budget, halves, each=1)
         return inside.view(latent.shape).to(latent.dtype).copysign(latent)
 
     def word_values(self, latent: torch.Tensor) -> torch.Tensor:

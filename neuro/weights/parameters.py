@@ -8,6 +8,7 @@ from dataclasses import fields
 import torch
 
 from neuro.errors import DescriptionError
+from neuro.weights.nested import NestedSlots
 
 SMALLEST_BASE, LARGEST_BASE = 1e-30, 1e30
 
@@ -31,8 +32,10 @@ def base_tensor(name: str, values, width: int | None = None) -> torch.Tensor:
     return bases
 
 
-def slot_limit(slots) -> int | torch.Tensor:
-    """Turn slots into an int or a LongTensor [N]; refuse fractions and negative numbers."""
+def slot_limit(slots) -> int | torch.Tensor | NestedSlots:
+    """Turn slots into an int or a LongTensor [N], nested ones as they are; refuse fractions and negative numbers."""
+    if isinstance(slots, NestedSlots):
+        return slots
     limit = torch.as_tensor(slots)
     if limit.is_floating_point() or limit.is_complex() or limit.dtype == torch.bool or limit.dim() > 1:
         raise DescriptionError(
@@ -43,24 +46,32 @@ def slot_limit(slots) -> int | torch.Tensor:
     return int(limit) if limit.dim() == 0 else limit.to(torch.int64)
 
 
-def most_slots(slots: int | torch.Tensor) -> int:
+def most_slots(slots: int | torch.Tensor | NestedSlots) -> int:
     """Return the largest number of slots any row has."""
     if isinstance(slots, int):
         return slots
-    return int(slots.max()) if slots.numel() else 0
+    each = in_all(slots)
+    return int(each.max()) if each.numel() else 0
 
 
-def typical_slots(slots: int | torch.Tensor) -> int:
+def typical_slots(slots: int | torch.Tensor | NestedSlots) -> int:
     """Return the median number of slots of a row, at least 1."""
-    typical = slots if isinstance(slots, int) else int(slots.median()) if slots.numel() else 1
-    return max(typical, 1)
+    if isinstance(slots, int):
+        return max(slots, 1)
+    each = in_all(slots)
+    return max(int(each.median()) if each.numel() else 1, 1)
+
+
+def in_all(slots: torch.Tensor | NestedSlots) -> torch.Tensor:
+    """Return the slots of every row [N], whatever the tags."""
+    return slots.total if isinstance(slots, NestedSlots) else slots
 
 
 def moved(scheme, device):
     """Copy a scheme with all its tensors on another device; what was checked once is not checked again."""
     other = copy(scheme)
     for field in fields(scheme):
-        if isinstance(value := getattr(scheme, field.name), torch.Tensor):
+        if isinstance(value := getattr(scheme, field.name), torch.Tensor | NestedSlots):
             object.__setattr__(other, field.name, value.to(device))
     return other
 

@@ -46,6 +46,14 @@ def best_entries(gain: torch.Tensor, budget: torch.Tensor, most: int) -> torch.T
     return taken | tied
 
 
+def within_halves(gain: torch.Tensor, halves, most: int) -> torch.Tensor:
+    """Set gains [R, E] to 0 but for the largest of each half, as many as its limit; halves as `NestedSlots.by_half`."""
+    for places, limit in halves:
+        own = gain.masked_fill(~places, 0.0)
+        gain = gain.masked_fill(places & ~best_entries(own, limit, most), 0.0)
+    return gain
+
+
 def best_words(size: torch.Tensor, step: torch.Tensor, budget: torch.Tensor, most: int):
     """Take the `budget` best words of each row (design: exact projection, counts).
 

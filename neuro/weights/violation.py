@@ -52,11 +52,25 @@ def out_of_range(codes: np.ndarray, low: int, high: int, names=("column", "curre
 
 
 def over_budget(words: np.ndarray, slots) -> list[Violation]:
-    """Find rows of words [N, M, …] (counts, or bool) with more words than slots (one int, or [N])."""
+    """Find rows of words [N, M, …] (counts, or bool) with more words than slots (one int, [N], or nested)."""
     used = words.sum(axis=tuple(range(1, words.ndim)))
+    if hasattr(slots, "limits"):
+        return _over_nested(words, used, as_array(slots.limits), as_array(slots.high))
     limits = np.broadcast_to(slots if isinstance(slots, int) else as_array(slots), used.shape)
     rows = np.flatnonzero(used > limits)
     return [Violation(int(row), "words in use", int(used[row]), f"{int(limits[row])} slots") for row in rows]
+
+
+def _over_nested(words: np.ndarray, used: np.ndarray, limits: np.ndarray, high: np.ndarray) -> list[Violation]:
+    """Count words by the half of tags their columns have, and all."""
+    per_column = words.reshape(*words.shape[:2], -1).sum(2)
+    by_half = [(per_column * half).sum(1) for half in (~high, high)]
+    names = ("words with low tags", "words with high tags", "words in use")
+    return [
+        Violation(int(row), name, int(have[row]), f"{int(limits[row, k])} slots")
+        for k, (name, have) in enumerate(zip(names, (*by_half, used), strict=True))
+        for row in np.flatnonzero(have > limits[:, k])
+    ]
 
 
 def not_allowed(used: np.ndarray, allowed) -> list[Violation]:
