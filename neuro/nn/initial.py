@@ -11,7 +11,7 @@ from neuro.errors import DataError, DescriptionError
 from neuro.nn.bases import BaseWeights
 from neuro.nn.entries import draw_sources
 from neuro.nn.schemes import build_scheme
-from neuro.placement import Plan
+from neuro.placement import Plan, word_limits
 
 
 def first_latent(
@@ -38,7 +38,9 @@ def first_latent(
         mask = torch.from_numpy(plan.usable(name)).float()[source]
     population = plan.spec.populations[name]
     chip = plan.chip
-    fan_in = min(float(mask.sum() / len(mask)), chip.weights.slots or math.inf, chip.cores.axons or math.inf)
+    limits = word_limits(plan, name)
+    words = (chip.weights.slots or math.inf) if limits is None else float(limits[:, -1].mean())
+    fan_in = min(float(mask.sum() / len(mask)), words, chip.cores.axons or math.inf)
     bound = population.init_gain * population.threshold * math.sqrt(3 / max(fan_in, 1.0))
     return (torch.rand(mask.shape, generator=generator) * 2 - 1) * bound * mask, source
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import nn
 
 from neuro.errors import FeasibilityError
 from neuro.nn.bases import BaseWeights, rows_of
 from neuro.nn.checksum import UNPROJECTED, checksum
+from neuro.weights import NestedSlots
 
 NOT_ITS_CODE = "is not what its latent gives: this state was edited, or is of another chip; load one `state_dict` gave"
 
@@ -38,6 +41,7 @@ class SynapseMemory(nn.Module):
     ):
         super().__init__()
         self.scheme = scheme
+        self.nested = slots if isinstance(slots := getattr(scheme, "slots", None), NestedSlots) else None
         self.bases = (bases,)  # in a tuple: shared by memories, owned by the network
         self.register_buffer("allowed", allowed, persistent=False)
         self.register_buffer("limits", limits, persistent=False)
@@ -59,6 +63,8 @@ class SynapseMemory(nn.Module):
         """Take other sources for the entries, ascending column numbers [n, E]; `project` must follow."""
         self.source = source
         self.allowed = None if bool(self.usable.all()) else self.usable[source]
+        if self.nested is not None:
+            self.scheme = replace(self.scheme, slots=self.nested.at(source))
 
     def spread(self, weight: torch.Tensor, source: torch.Tensor | None = None) -> torch.Tensor:
         """Put the weights of entries where their columns are: [n, M, C, D]; what has columns stays as it is.

@@ -9,7 +9,7 @@ import torch
 from neuro import weights
 from neuro.errors import DescriptionError
 from neuro.nn.bases import BaseWeights, grid_bits, rows_of
-from neuro.placement import Plan
+from neuro.placement import Plan, high_columns, word_limits
 
 
 def build_bases(plan: Plan) -> BaseWeights | None:
@@ -54,6 +54,18 @@ def slots(plan: Plan) -> int:
     return max(max(c.stop for c in plan.columns(p).values()) for p in plan.spec.populations)
 
 
+def working_slots(plan: Plan, population: str, rows=slice(None)):
+    """Slots of one population's neurons: those of the chip, or those of each neuron that work on a measured board."""
+    limits = word_limits(plan, population)
+    if limits is None:
+        return plan.chip.weights.slots
+    limits = torch.from_numpy(limits[rows])
+    if limits.shape[1] == 1:
+        return limits[:, 0]
+    high = torch.from_numpy(high_columns(plan, population))
+    return weights.NestedSlots(limits, high if len(high) == 1 else high[rows])
+
+
 def row_units(plan: Plan) -> float:
     """The most base weights one row can add up to."""
     w = plan.chip.weights
@@ -69,14 +81,14 @@ def build_scheme(plan: Plan, population: str, bases: BaseWeights | None, rows=sl
     if bases is None:
         return weights.FloatScheme()
     cores = torch.from_numpy(plan.core_index(population)[rows])
-    values = rows_of(bases.values(), cores)
+    values, have = rows_of(bases.values(), cores), working_slots(plan, population, rows)
     if w.kind == "counts":
         names = base_names(plan)
         types = [next(t for t in plan.types if t.name == name) for name in names]
         current_of = {t: c for c, name in enumerate(plan.currents) for t in _types_of(plan, name)}
-        return weights.CountScheme(values, [t.sign for t in types], w.slots, [current_of[name] for name in names])
+        return weights.CountScheme(values, [t.sign for t in types], have, [current_of[name] for name in names])
     if w.kind == "masks":
-        return weights.MaskScheme(values, w.slots)
+        return weights.MaskScheme(values, have)
     if w.kind == "crossbar":
         values = torch.zeros(len(cores), w.axon_types, dtype=torch.int64)  # the first projection fits them
         return weights.CrossbarScheme(values, plan.chip.cores.axons, w.weight_bits, bases.grid().double()[cores], cores)
@@ -87,7 +99,7 @@ def build_scheme(plan: Plan, population: str, bases: BaseWeights | None, rows=sl
         return weights.ConductanceScheme(levels, values, devices.gain, grid[:1] if shared else grid)
     return weights.LevelScheme(
         w.levels,
-        w.slots,
+        have,
         "free" if w.sign == "type" else w.sign,
         scale=values,
         grid=rows_of(bases.grid()[:, None], cores).squeeze(-1),

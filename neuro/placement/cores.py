@@ -10,7 +10,7 @@ import numpy as np
 from neuro.descriptor import Chip
 from neuro.dynamics import ParameterSet
 from neuro.errors import FitError
-from neuro.placement.plan import tags_per_core
+from neuro.placement.boards import is_alive, neuron_words, tags_of_core, tags_per_core
 from neuro.task import NetworkSpec
 
 CONSTANTS = {
@@ -30,7 +30,7 @@ class Core:
 
     chip: int
     core: int
-    room: int
+    room: int  # neurons with a word that works
     silent: tuple[int, ...]
     residents: dict[str, int] = field(default_factory=dict)
     unheard: int = 0  # residents nobody listens to; they take the silent places first
@@ -42,14 +42,17 @@ class Core:
 
 
 def assign_cores(spec: NetworkSpec, chip: Chip, parameters: dict[str, ParameterSet], shared: bool) -> list[Core]:
-    """Give every population room in cores, whole where one core holds it; `shared` lets populations share a core."""
-    cores = [
-        Core(c, k, chip.cores.neurons, tuple(n for core, n in chip.tags.silent_sources if core == k))
-        for c in range(chip.chips)
-        for k in range(chip.cores.per_chip)
-    ]
+    """Give every population room in cores, whole where one core holds it; `shared` lets populations share a core.
+
+    On a measured board those with most need choose first, and of a chip's cores that with the most words that work.
+    """
+    places = [(c, k) for c in range(chip.chips) for k in range(chip.cores.per_chip)]
+    if chip.defects:
+        places.sort(key=lambda place: (place[0], -int(neuron_words(chip, *place).sum())))
+    cores = [_core(chip, *place) for place in places]
     sources = {p.source for p in spec.projections}
-    for name, population in spec.populations.items():
+    for name in sorted(spec.populations, key=lambda name: -_need(name, spec, chip) if chip.defects else 0):
+        population = spec.populations[name]
         fits = [core for core in cores if _compatible(core, name, spec, chip, parameters, shared)]
         whole = [core for core in fits if core.usable(name in sources) >= population.size]
         left = population.size
@@ -63,7 +66,19 @@ def assign_cores(spec: NetworkSpec, chip: Chip, parameters: dict[str, ParameterS
                 break
         if left:
             _refuse(name, population.size, left, spec, chip, shared)
-    return [core for core in cores if core.residents]
+    return sorted((core for core in cores if core.residents), key=lambda core: (core.chip, core.core))
+
+
+def _core(chip: Chip, c: int, k: int) -> Core:
+    alive = is_alive(chip, c, k)
+    silent = tuple(n for core, n in chip.tags.silent_sources if core == k and alive[n])
+    return Core(c, k, int(alive.sum()), silent)
+
+
+def _need(name: str, spec: NetworkSpec, chip: Chip) -> int:
+    """How many words a neuron could use: one for each source it may hear, as many as it has; counts take them all."""
+    most = chip.weights.slots or 0
+    return most if chip.weights.kind == "counts" else min(heard(spec, (name,)), most)
 
 
 def _compatible(core: Core, name: str, spec: NetworkSpec, chip: Chip, parameters, shared: bool) -> bool:
@@ -73,7 +88,7 @@ def _compatible(core: Core, name: str, spec: NetworkSpec, chip: Chip, parameters
     for constant, limit in chip.neuron.distinct_per_core.items():
         if len({CONSTANTS[constant](parameters[p]) for p in together}) > limit:
             return False
-    return heard(spec, together) <= _tellable(chip, spec)
+    return heard(spec, together) <= _tellable(chip, spec, (core.chip, core.core))
 
 
 def heard(spec: NetworkSpec, populations: tuple[str, ...]) -> int:
@@ -81,9 +96,10 @@ def heard(spec: NetworkSpec, populations: tuple[str, ...]) -> int:
     return sum(spec.size_of(s) for s in {s for p in populations for s in spec.sources_of(p)})
 
 
-def _tellable(chip: Chip, spec: NetworkSpec) -> float:
-    """How many sources a core may be told to hear; sources that share tags out may be any number."""
-    tags = math.inf if spec.candidates == "reachable" else tags_per_core(chip)
+def _tellable(chip: Chip, spec: NetworkSpec, core: tuple[int, int] | None = None) -> float:
+    """How many sources a core, or any, may be told to hear; sources that share tags out may be any number."""
+    tags = tags_per_core(chip) if core is None else tags_of_core(chip, *core)
+    tags = math.inf if spec.candidates == "reachable" else tags
     return min(tags, chip.cores.axons or tags)
 
 
@@ -95,19 +111,26 @@ def _refuse(name: str, size: int, left: int, spec: NetworkSpec, chip: Chip, shar
             f"{what} of one core: population {name} may listen to {sources} sources, allowed: {_tellable(chip, spec)} on "
             f"{chip.label}; take {sources - _tellable(chip, spec)} sources away from its projections"
         )
-    total = chip.chips * chip.cores.per_chip
+    places = [(c, k) for c in range(chip.chips) for k in range(chip.cores.per_chip)]
+    dead = sum(int((~is_alive(chip, *place)).sum()) for place in places)
+    deaf = sum(sources > _tellable(chip, spec, place) for place in places)
     raise FitError(
-        f"neurons: {left} of the {size} neurons of population {name} found no core, allowed on {chip.label}: {total} cores "
-        f"of {chip.cores.neurons} neurons"
+        f"neurons: {left} of the {size} neurons of population {name} found no core, allowed on {chip.label}: {len(places)} "
+        f"cores of {chip.cores.neurons} neurons"
+        + (f", {dead} of them without a word that works" if dead else "")
+        + (f", {deaf} of the cores reached by fewer than the {sources} tags it listens to" if deaf else "")
         + ("" if shared else " and, here, one population")
         + f"; make populations smaller by {left} neurons, or give them equal constants so that they can share cores"
     )
 
 
 def assign_neurons(spec: NetworkSpec, chip: Chip, cores: list[Core]) -> dict[str, np.ndarray]:
-    """Choose neuron ids so that few sources that meet in a core share an id; neurons no one hears take what is left."""
+    """Choose neuron ids so that few sources that meet in a core share an id; neurons no one hears take what is left.
+
+    On a measured board, of equally good ids those with the most words, for populations with most need first.
+    """
     sources = {p.source for p in spec.projections}
-    taken = {(c.chip, c.core): np.zeros(chip.cores.neurons, bool) for c in cores}
+    taken = {(c.chip, c.core): ~is_alive(chip, c.chip, c.core) for c in cores}
     load = {(c.chip, c.core): _forbidden_load(chip) for c in cores}
     pieces = [(name, core, n) for core in cores for name, n in core.residents.items()]
     rows: dict[str, list] = {name: [] for name in spec.populations}
@@ -115,11 +138,15 @@ def assign_neurons(spec: NetworkSpec, chip: Chip, cores: list[Core]) -> dict[str
     listeners = {
         name: [(c.chip, c.core) for c in cores if any(name in hearing[p] for p in c.residents)] for name in rows
     }
-    for name, core, n in sorted(pieces, key=lambda piece: piece[0] not in sources):
+    for name, core, n in sorted(
+        pieces, key=lambda p: (p[0] not in sources, -_need(p[0], spec, chip) * bool(chip.defects))
+    ):
         here = (core.chip, core.core)
         targets = listeners[name]
         cost = np.max([load[t] for t in targets], axis=0) if targets else np.zeros(chip.cores.neurons, int)
-        order = np.argsort(cost, kind="stable")
+        if chip.defects and not chip.tags.own_bits:
+            cost = np.zeros_like(cost)  # tags are free: ids that meet do no harm
+        order = np.lexsort((-neuron_words(chip, *here), cost))
         silent = np.isin(order, core.silent)
         order = order[~silent] if name in sources else np.concatenate([order[silent], order[~silent]])
         ids = np.sort(order[~taken[here][order]][:n])

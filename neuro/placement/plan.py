@@ -9,6 +9,7 @@ import numpy as np
 
 from neuro.descriptor import Chip, SynapseType
 from neuro.dynamics import ParameterSet
+from neuro.placement.boards import tags_of_core, word_limits
 from neuro.placement.fanout import Fanout
 from neuro.placement.grid import crossbar_unit
 from neuro.placement.parameters import listens_with
@@ -143,11 +144,21 @@ class Plan:
                 f"chip {c} core {k}: {int(((place[:, :2] == (c, k)).all(1)).sum())}"
                 for c, k in sorted({(int(a), int(b)) for a, b, _ in place})
             ]
-            lines.append(f"  {name} ({len(place)} neurons): {'; '.join(parts)}")
+            lines.append(f"  {name} ({len(place)} neurons): {'; '.join(parts)}{self._describe_words(name)}")
         for chip, core in self.cores if not self.fanouts else ():
             heard = sum(r.target_chip == chip and core in r.cores for r in (*self.routes, *self.inputs))
-            lines.append(f"  chip {chip} core {core} tells {heard} sources apart (of {tags_per_core(self.chip)})")
+            told = tags_of_core(self.chip, chip, core)
+            lines.append(f"  chip {chip} core {core} tells {heard} sources apart (of {told})")
         return "\n".join([*lines, *map(self._describe_fanout, self.fanouts)])
+
+    def _describe_words(self, name: str) -> str:
+        """On a measured board: how many words its neurons have, least and most."""
+        limits = word_limits(self, name)
+        if limits is None:
+            return ""
+        kinds = ("for low tags", "for high tags", "in all") if limits.shape[1] > 1 else ("that work",)
+        texts = [f"{low} to {high} {kind}" for low, high, kind in zip(limits.min(0), limits.max(0), kinds, strict=True)]
+        return f"; words: {', '.join(texts)}"
 
     def _describe_fanout(self, name: str) -> str:
         fanout, constants = self.fanouts[name], self.parameters[name]
@@ -160,8 +171,3 @@ class Plan:
             f"  {name} may hear {self.width(name)} sources on {self.chip.cores.axons} axons a core; {len(fanout.targets)} "
             f"cores listen to it: {way}; threshold {constants.theta / unit:g}, leak {constants.leak / unit:g} weight units"
         )
-
-
-def tags_per_core(chip: Chip) -> int:
-    """How many sources one core can tell apart by their tags."""
-    return 2**chip.tags.bits - sum(t < 2**chip.tags.bits for t in set(chip.tags.forbidden))

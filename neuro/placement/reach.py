@@ -14,6 +14,7 @@ import numpy as np
 
 from neuro.descriptor import Chip
 from neuro.errors import FitError
+from neuro.placement.boards import best_tags_first, usable_tags
 from neuro.placement.plan import Route
 from neuro.task import NetworkSpec
 
@@ -35,10 +36,11 @@ class _Tags:
 
     def __init__(self, chip: Chip):
         self.own = 2**chip.tags.own_bits
-        every = (1 << chip.cores.per_chip) - 1
-        one = [0 if t in set(chip.tags.forbidden) else every for t in range(2**chip.tags.bits)]
-        self.free = [list(one) for _ in range(chip.chips)]
-        self.first: dict[tuple[int, int], int] = {}  # (chip, cores) -> no earlier tag is free there
+        measured = chip.chips if chip.defects else 1  # without a board all chips are alike
+        free, order = zip(*(_free_tags(chip, c) for c in range(measured)), strict=True)
+        self.free = [list(free[c % measured]) for c in range(chip.chips)]
+        self.order = [order[c % measured] for c in range(chip.chips)]
+        self.first: dict[tuple[int, int], int] = {}  # (chip, cores) -> no earlier tag in order is free there
         self.around: dict[tuple[str, int], list[int]] = {}  # (source, its chip) -> chips it wants and can reach
 
     def near(self, sender: _Sender, masks: dict[int, int], chip: Chip) -> list[int]:
@@ -59,14 +61,22 @@ class _Tags:
         )
 
     def _any(self, chip: int, wanted: int) -> list[int]:
-        tag, free = self.first.get((chip, wanted), 0), self.free[chip]
-        while tag < len(free) and not free[tag] & wanted:
-            tag += 1
-        self.first[chip, wanted] = tag
-        return [tag] if tag < len(free) else []
+        place, free, order = self.first.get((chip, wanted), 0), self.free[chip], self.order[chip]
+        while place < len(order) and not free[order[place]] & wanted:
+            place += 1
+        self.first[chip, wanted] = place
+        return order[place : place + 1]
 
     def take(self, chip: int, tag: int, cores: int) -> None:
         self.free[chip][tag] &= ~cores
+
+
+def _free_tags(chip: Chip, c: int) -> tuple[list[int], list[int]]:
+    """Which cores of a chip each tag reaches, as masks, and all tags, the best first."""
+    cores, tags = range(chip.cores.per_chip), np.arange(2**chip.tags.bits)
+    reached = [usable_tags(chip, c, [k], len(tags)).tolist() for k in cores]
+    masks = [sum(1 << k for k in cores if reached[k][tag]) for tag in tags]
+    return masks, best_tags_first(chip, c, cores, tags).tolist()
 
 
 def share_routes(
@@ -156,7 +166,7 @@ def _channels(target: int, spec: NetworkSpec, chip: Chip, masks, tags: _Tags) ->
     """Input channels of one chip: all, or as many as leave half of the tags to neurons; evenly chosen, last tags first."""
     wanted = [(name, masks[name][target]) for name in spec.inputs if target in masks[name]]
     total = sum(spec.inputs[name] for name, _ in wanted)
-    room = sum(1 for free in tags.free[target] if free)
+    room = sum(all(free & mask for _, mask in wanted) for free in tags.free[target])
     neurons = sum(spec.size_of(name) for name in spec.populations if target in masks[name])
     most = min(total, max(room - neurons, room // 2), chip.inputs.channels or total)
     routes, tag = [], len(tags.free[target])
@@ -164,9 +174,9 @@ def _channels(target: int, spec: NetworkSpec, chip: Chip, masks, tags: _Tags) ->
         size = spec.inputs[name]
         count = size if most == total else size * most // total
         for index in sorted({(i * size // count + target) % size for i in range(count)}):
-            tag = next(t for t in range(tag - 1, -1, -1) if tags.free[target][t])
+            tag = next(t for t in range(tag - 1, -1, -1) if tags.free[target][t] & mask)
+            routes.append(Route(name, index, tag, target, _cores(tags.free[target][tag] & mask), 0))
             tags.take(target, tag, mask)
-            routes.append(Route(name, index, tag, target, _cores(mask), 0))
     return routes
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
 
 from neuro.descriptor import Chip
 from neuro.errors import FitError
+from neuro.placement.boards import best_tags_first, usable_tags
 from neuro.placement.plan import Route
 from neuro.placement.reach import share_routes
 from neuro.task import NetworkSpec
@@ -27,6 +29,8 @@ def route(
         _check_reach(name, reach[name], chip, locations[name])
     book = _TagBook(chip, sum(spec.size_of(s) for s in reach))
     routes = [r for target in range(chip.chips) for r in _neurons_to(target, spec, chip, locations, reach, book)]
+    if chip.defects:
+        _check_rows(routes, chip)
     inputs = [r for target in range(chip.chips) for r in _inputs_to(target, spec, chip, reach, book)]
     return _in_task_order(spec, routes, inputs)
 
@@ -70,6 +74,18 @@ def _check_reach(name: str, reach: dict, chip: Chip, places: np.ndarray) -> None
                 )
 
 
+def _check_rows(routes: list[Route], chip: Chip) -> None:
+    """Refuse sources that need more rows than a neuron has, as cores of a board share too few tags."""
+    rows = Counter((r.source, r.index) for r in routes)
+    allowed = None if chip.routes.entries is None else chip.routes.entries - chip.routes.reserved
+    if allowed is not None and rows and max(rows.values()) > allowed:
+        name, _ = max(rows, key=rows.get)
+        raise FitError(
+            f"routes: neurons of population {name} need {max(rows.values())} rows, as the cores that listen share too few "
+            f"tags that work, allowed: {allowed} on {chip.label}; make what these cores listen to smaller"
+        )
+
+
 class _TagBook:
     """Which tags are spoken for in each core."""
 
@@ -78,17 +94,17 @@ class _TagBook:
         size = (
             min(2**chip.tags.bits, sources + len(chip.tags.forbidden)) if not chip.tags.own_bits else 2**chip.tags.bits
         )
-        self.size, self.used = size, {}
+        self.size, self.used = 2**chip.tags.bits if chip.defects else size, {}
 
     def core(self, chip: int, core: int) -> np.ndarray:
         if (chip, core) not in self.used:
-            self.used[chip, core] = np.zeros(self.size, bool)
-            self.used[chip, core][[t for t in self.chip.tags.forbidden if t < self.size]] = True
+            self.used[chip, core] = ~usable_tags(self.chip, chip, [core], self.size)
         return self.used[chip, core]
 
     def free(self, chip: int, cores: tuple[int, ...]) -> np.ndarray:
-        """Tags nobody uses in any of some cores, ascending."""
-        return np.flatnonzero(~np.any([self.core(chip, k) for k in cores], axis=0))
+        """Tags nobody uses in any of some cores, those first that most of their words are good for, ascending."""
+        free = np.flatnonzero(~np.any([self.core(chip, k) for k in cores], axis=0))
+        return best_tags_first(self.chip, chip, cores, free)
 
     def take(self, chip: int, cores: tuple[int, ...], tags) -> None:
         for k in cores:
@@ -139,7 +155,7 @@ def _colour(own: int, senders: list[_Sender], target: int, chip: Chip) -> list[i
         sender = senders[number]
         taken = {tag for other, tag in chosen.items() if not set(sender.cores).isdisjoint(senders[other].cores)}
         for high in sorted(tags, key=lambda high: high != sender.core):
-            if tags[high] not in taken:
+            if tags[high] not in taken and _reaches(chip, target, sender.cores, tags[high]):
                 chosen[number] = tags[high]
                 if extend():
                     return True
@@ -155,6 +171,10 @@ def _colour(own: int, senders: list[_Sender], target: int, chip: Chip) -> list[i
     return [chosen[number] for number in range(len(senders))]
 
 
+def _reaches(chip: Chip, target: int, cores: tuple[int, ...], tag: int) -> bool:
+    return chip.working_tags is None or bool(chip.working_tags[target, list(cores), tag].all())
+
+
 def _keepers_first(senders: list[_Sender]) -> list[int]:
     """Order senders so that the first of those that would claim one core number where they meet comes before the rest."""
     kept: list[int] = []
@@ -166,15 +186,33 @@ def _keepers_first(senders: list[_Sender]) -> list[int]:
 
 
 def _consecutive(name: str, target: int, cores, spec: NetworkSpec, chip: Chip, book: _TagBook) -> list[Route]:
+    """Give a source's neurons or channels one free tag each, on a measured board one for each group of cores."""
     size, delay = spec.size_of(name), 0 if name in spec.inputs else spec.populations[name].route_delay
-    free = book.free(target, cores)
-    if len(free) < size:
-        raise FitError(
-            f"tags: {name} needs {size} tags that are free in cores {', '.join(map(str, cores))} of chip {target}, "
-            f"has {len(free)} on {chip.label}; make what these cores listen to smaller by {size - len(free)}"
-        )
-    book.take(target, cores, free[:size])
-    return [Route(name, i, int(tag), target, cores, delay) for i, tag in enumerate(free[:size])]
+    routes = []
+    for group in _groups(cores, target, size, book):
+        free = book.free(target, group)
+        if len(free) < size:
+            raise FitError(
+                f"tags: {name} needs {size} tags that are free in cores {', '.join(map(str, group))} of chip {target}, "
+                f"has {len(free)} on {chip.label}; make what these cores listen to smaller by {size - len(free)}"
+            )
+        book.take(target, group, free[:size])
+        routes += [Route(name, i, int(tag), target, group, delay) for i, tag in enumerate(free[:size])]
+    return routes
+
+
+def _groups(cores: tuple[int, ...], target: int, size: int, book: _TagBook) -> list[tuple[int, ...]]:
+    """Part cores so that those of a group have enough tags in common; one group wherever that is enough."""
+    if not book.chip.defects:
+        return [tuple(cores)]
+    groups: list[tuple[int, ...]] = []
+    for core in cores:
+        fits = (i for i, group in enumerate(groups) if len(book.free(target, (*group, core))) >= size)
+        if (i := next(fits, None)) is not None:
+            groups[i] = (*groups[i], core)
+        else:
+            groups.append((core,))
+    return groups
 
 
 def _inputs_to(target: int, spec: NetworkSpec, chip: Chip, reach, book: _TagBook) -> list[Route]:
