@@ -29,6 +29,7 @@ _HOMES = {
     "export": "neuro.emit",
     "load_tables": "neuro.tables",
     "check": "neuro.tables",
+    "on_board": "neuro.tables",
     "replay": "neuro.emulator",
     "verify": "neuro.verification",
     "sweep": "neuro.sweeps",

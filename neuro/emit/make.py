@@ -11,6 +11,7 @@ import pandas as pd
 from neuro.emit.biases import with_constants
 from neuro.emit.conductance import pair_weights, with_rows
 from neuro.emit.crossbar import SPLITTER_EXPONENT, crossbar_frames, relays_of, splitter_set
+from neuro.emit.physical import physical_slots
 from neuro.errors import FeasibilityError, NeuroError
 from neuro.nn import Network
 from neuro.placement import Plan, Route
@@ -174,7 +175,10 @@ def _synapses(network: Network) -> pd.DataFrame:
 
 
 def _synapses_of(network: Network, target: str) -> pd.DataFrame:
-    """One row a word, sorted by neuron, source, current or type, and line; slots are numbered in that order."""
+    """One row a word, sorted by neuron, source, current or type, and line; slots are numbered in that order.
+
+    On a measured board slots are those of words that work, and rows are sorted by them.
+    """
     plan = network.plan
     memory = network.memories[target]
     code = memory.code.cpu().numpy()
@@ -187,21 +191,23 @@ def _synapses_of(network: Network, target: str) -> pd.DataFrame:
     if memory.source is not None:
         column = memory.source.cpu().numpy()[row, column]
     types, value = _types_and_codes(network, target, kind, value)
-    places = plan.locations[target]
+    places, index = plan.locations[target], plan.core_index(target)
+    tag = _tags(plan, target)[column, index[row] if plan.chip.defects else places[row, 0]]
     first = np.searchsorted(row, row)
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "chip": places[row, 0],
             "core": places[row, 1],
             "neuron": places[row, 2],
-            "slot": np.arange(len(row)) - first,
-            "tag": _tags(plan, target)[column, places[row, 0]],
+            "slot": physical_slots(plan.chip, places[row], tag) if plan.chip.defects else np.arange(len(row)) - first,
+            "tag": tag,
             "type": types,
             "part": -1,
             "code": value,
             "delay": np.array(plan.spec.delay_lines)[line],
         }
     )
+    return frame.iloc[np.lexsort((frame["slot"], row))].reset_index(drop=True) if plan.chip.defects else frame
 
 
 def _types_and_codes(network: Network, target: str, kind: np.ndarray, code: np.ndarray):
@@ -223,12 +229,17 @@ def _types_and_codes(network: Network, target: str, kind: np.ndarray, code: np.n
 
 
 def _tags(plan: Plan, target: str) -> np.ndarray:
-    """The tag each column of a population's memory carries on each chip, −1 where it does not go: [M, chips]."""
-    columns = plan.columns(target)
-    table = np.full((max(c.stop for c in columns.values()), plan.chip.chips), -1, np.int64)
+    """The tag each column of a population's memory carries on each chip, −1 where it does not go: [M, chips].
+
+    On a measured board cores of one chip may hear it by different tags: [M, cores of the plan].
+    """
+    columns, measured = plan.columns(target), plan.chip.defects is not None
+    position = {core: i for i, core in enumerate(plan.cores)} if measured else {}
+    table = np.full((plan.width(target), len(position) or plan.chip.chips), -1, np.int64)
     for r in (*plan.routes, *plan.inputs):
         if r.source in columns:
-            table[columns[r.source].start + r.index, r.target_chip] = r.tag
+            at = [position[r.target_chip, k] for k in r.cores if (r.target_chip, k) in position]
+            table[columns[r.source].start + r.index, at if measured else r.target_chip] = r.tag
     return table
 
 
@@ -253,7 +264,7 @@ def _routes(plan: Plan, routes: list[Route]) -> pd.DataFrame:
     data = []
     for r, cores in rows:
         numbers = seen.setdefault((r.source, r.index), {})
-        number = numbers.setdefault(r.target_chip, len(numbers))
+        number = numbers.setdefault((r.target_chip, r.tag), len(numbers))
         data.append((*places[r.source][r.index], number, r.tag, r.target_chip, cores, r.delay))
     return pd.DataFrame(data, columns=["chip", "core", "neuron", "route", "tag", "target_chip", column, "delay"])
 

@@ -59,6 +59,11 @@ def write(tables: Tables, folder: str | Path, overwrite: bool = False) -> None:
     core id than its own, or the folder cannot be written.
     """
     refuse_other_chips(tables.chip, SIZES, TYPES, "netparser")
+    if tables.chip.defects:
+        raise TableError(
+            f"netparser chooses the CAM words of a neuron itself, and {tables.chip.label} has words that do not work; "
+            "export to samna, which names them"
+        )
     refuse_findings(tables)
     refuse_other_weights(tables)
     _refuse_virtual_cores(tables)

@@ -8,6 +8,7 @@ from html import escape
 import numpy as np
 
 from neuro.nn import Network
+from neuro.placement import word_limits
 from neuro.reports.memory import column_names, words_of
 
 MOST_CELLS, MOST_CORES, NAMED = 16_384, 256, 24
@@ -26,11 +27,13 @@ def chip_map(network: Network) -> dict | None:
     text = np.full((height, width), "", object)
     for name, places in plan.locations.items():
         slots = network.memories[name].scheme.slots_used(network.memories[name].code).tolist()
+        limits = word_limits(plan, name)
         for i, (about, (chip, core, neuron)) in enumerate(zip(_hovers(network, name), places.tolist(), strict=True)):
             left, top = corners[chip, core]
             y, x = top + neuron % side**2 // side, left + neuron % side
             colour[y, x] = slots[i]
-            of = f" of {plan.chip.weights.slots}" if plan.chip.weights.slots else ""
+            most = plan.chip.weights.slots if limits is None else limits[i, -1]
+            of = f" of {most}" if most else ""
             head = f"<b>{escape(name)} {i}</b> — chip {chip} core {core} neuron {neuron}<br>{slots[i]}{of} slots, "
             text[y, x] = head + about
     return _figure(colour, text, corners, side, plan.chip.weights.slots)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from neuro.placement.plan import tags_per_core
+from neuro.placement.boards import tags_per_core
 from neuro.tables import Tables, check
 
 CORE = ["chip", "core"]
@@ -35,6 +35,7 @@ def limits_of(tables: Tables) -> list[Limit]:
         Limit("cores", frames["neurons"].groupby(CORE).ngroups, chip.chips * chip.cores.per_chip),
         Limit("neurons of the fullest core", _most(frames["neurons"], CORE), chip.cores.neurons),
         Limit("slots of the fullest neuron", _most(frames["synapses"], NEURON), chip.weights.slots),
+        *([_most_on_board(tables)] if chip.defects else []),
     ]
     if len(frames["axons"]):
         limits.append(Limit("axons of the fullest core", _most(frames["axons"], CORE), chip.cores.axons))
@@ -52,6 +53,16 @@ def limits_of(tables: Tables) -> list[Limit]:
 def _most(frame: pd.DataFrame, by: list[str]) -> int:
     """Rows of the largest group."""
     return int(frame.groupby(by).size().max()) if len(frame) else 0
+
+
+def _most_on_board(tables: Tables) -> Limit:
+    """The neuron that uses the largest share of its words that work on a measured board."""
+    used = tables.frames["synapses"].groupby(NEURON).size()
+    works = tables.chip.working_words.any(-1).sum(-1)
+    own = works[tuple(used.index.get_level_values(name) for name in NEURON)]
+    fullest = int((used.to_numpy() / np.maximum(own, 0.5)).argmax()) if len(used) else None
+    have, allowed = (0, 0) if fullest is None else (int(used.iloc[fullest]), int(own[fullest]))
+    return Limit("slots of the neuron that is fullest for its board", have, allowed)
 
 
 def _channels(inputs: pd.DataFrame) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """The configuration of a chip as tables: columns, reader, writer, and a checker that made none of it."""
 
+from neuro.tables.boards import on_board
 from neuro.tables.checker import check, ill_formed
 from neuro.tables.columns import COLUMNS, columns_of
 from neuro.tables.finding import Finding
@@ -34,4 +35,5 @@ __all__ = [
     "ill_formed",
     "load_tables",
     "make_tables",
+    "on_board",
 ]

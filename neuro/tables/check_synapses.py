@@ -17,7 +17,7 @@ def _slots(joined: Joined) -> list[Finding]:
     if untyped(joined.chip):
         return []
     words = joined.words.groupby(HERE)["slot"].agg(["size", "max"]).reset_index()
-    gaps = words[words["max"] != words["size"] - 1]
+    gaps = words[words["max"] != words["size"] - 1] if joined.chip.defects is None else words[:0]
     findings = found("slot numbers", gaps, NEURON, "{size} words, last slot {max}", "slots 0, 1, … without gaps")
     limit = joined.chip.weights.slots
     if limit is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from neuro.tables.check_axons import axon_findings
+from neuro.tables.check_board import board_findings
 from neuro.tables.check_circuits import circuit_findings
 from neuro.tables.check_dac import dac_findings
 from neuro.tables.check_manifest import manifest_findings
@@ -21,6 +22,7 @@ from neuro.tables.model import Tables
 LIMITS = (
     neuron_findings,
     synapse_findings,
+    board_findings,
     axon_findings,
     weight_findings,
     dac_findings,
