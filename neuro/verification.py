@@ -12,15 +12,21 @@ import torch
 
 from neuro.data import load_dataset, make_batch
 from neuro.emit import export
+from neuro.emit.layers import export_layers
 from neuro.emulator import Emulator
+from neuro.emulator.layers import replay_layers
 from neuro.evaluation import NOISE_SEED
 from neuro.formats import load_configuration
 from neuro.losses import judged, together
 from neuro.runs import Run, load_run
 from neuro.silicon import VirtualChip, deviation_of
+from neuro.silicon.layers import noisy_outputs
 from neuro.tables import Tables, check, load_tables
+from neuro.tables.check_layers import check_layers
+from neuro.tables.layers import load_layer_tables
 
 BATCH = 128
+LARGEST_Z = 5.0  # of many outputs compared, by chance about one in a million comes so far
 READ_OUT_TOLERANCE = 1e-4  # of a linear read-out, the one thing that stands outside the exact step
 
 
@@ -120,3 +126,59 @@ def _first_difference(name: str, trained: torch.Tensor, emulated: torch.Tensor, 
         f"first difference: population {name}, neuron {n}, step {t}, test sample {int(ids[b])}: "
         f"trained {int(trained[t, b, n])}, replayed {int(emulated[t, b, n])}"
     )
+
+
+@dataclass(frozen=True)
+class LayerVerification:
+    """What a comparison of a model on tiles with the replay of its tables found.
+
+    differ: outputs that are not equal to the bit, without noise. draws: how often devices were programmed with noise on
+    either side, 0 = not at all; largest_z: the largest difference of an output's means over draws, in standard errors.
+    """
+
+    compared: int
+    differ: int
+    findings: tuple[str, ...]
+    draws: int = 0
+    largest_z: float = 0.0
+
+    @property
+    def passed(self) -> bool:
+        return not self.differ and not self.findings and self.largest_z < LARGEST_Z
+
+    def __str__(self) -> str:
+        text = f"{self.differ} of {self.compared:,} outputs differ; {len(self.findings)} limits exceeded"
+        if self.draws:
+            text += (
+                f"; with noise, {self.draws} draws each: means differ by at most {self.largest_z:.2f} standard errors"
+            )
+        return "\n".join([text, *self.findings])
+
+
+def verify_layers(held, x: torch.Tensor, tables: str | Path | None = None, draws: int = 0) -> LayerVerification:
+    """Compare a model that `neuro.silicon.on_tiles` made with the replay of its tables, for samples x [B, …].
+
+    tables: a folder to hold against it; without one the model is exported to a temporary folder first. draws: compare
+    outputs of devices programmed with noise, too, in so many draws on either side, which is a statistical statement.
+    """
+    if tables is None:
+        with tempfile.TemporaryDirectory() as folder:
+            export_layers(held).save(Path(folder) / "tables")
+            return verify_layers(held, x, Path(folder) / "tables", draws)
+    read = load_layer_tables(tables)
+    findings = tuple(str(finding) for finding in check_layers(read))
+    if findings:
+        return LayerVerification(0, 0, findings)
+    held.eval()
+    with torch.no_grad():
+        wanted, found = held(x), replay_layers(read, x)
+    differ = int((wanted != found).sum()) if wanted.shape == found.shape else wanted.numel()
+    if not draws:
+        return LayerVerification(wanted.numel(), differ, findings)
+    sides = [
+        torch.stack([noisy_outputs(held, x, seed) for seed in range(draws)]).double(),
+        torch.stack([replay_layers(read, x, draws + seed) for seed in range(draws)]).double(),
+    ]
+    error = torch.sqrt(sum(side.var(0) for side in sides) / draws)
+    z = ((sides[0].mean(0) - sides[1].mean(0)).abs() / error)[error > 0]
+    return LayerVerification(wanted.numel(), differ, findings, draws, float(z.max()) if z.numel() else 0.0)

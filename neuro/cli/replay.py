@@ -14,7 +14,10 @@ NAME, SHORT = "replay", "Run tables on events of your own."
 
 def command(
     tables: Annotated[Path, typer.Argument(help="Folder of tables.")],
-    input_file: Annotated[Path, typer.Option("--input", help="NPY file: events [T, B, channels] or [T, channels].")],
+    input_file: Annotated[
+        Path,
+        typer.Option("--input", help="NPY file: events [T, B, channels] or [T, channels]; samples [B, …] of layers."),
+    ],
     out: Annotated[Path, typer.Option("--out", help="NPY file to write: outputs [T, B, classes].")],
     population: Annotated[
         str | None, typer.Option("--spikes", help="Write the spikes of this population in place of the output.")
@@ -29,13 +32,22 @@ def command(
     import numpy as np
 
     from neuro.emulator import replay
+    from neuro.errors import DataError
     from neuro.formats import load_configuration
     from neuro.runs import write_atomically
+    from neuro.tables.layers import LayerTables
 
     _refuse_place(out, overwrite)
     loaded = load_configuration(tables)
-    x = _read(input_file)
-    outputs, record = replay(loaded, x, record=(population,) if population else (), virtual=load_device(virtual))
+    layers = isinstance(loaded, LayerTables)
+    x = _read(input_file, layers)
+    if layers and (population or virtual):
+        raise DataError(
+            f"{tables} is a model of layers, without spikes or virtual chips; leave --spikes and --virtual out"
+        )
+    wanted = {} if layers else {"record": (population,) if population else (), "virtual": load_device(virtual)}
+    found = replay(loaded, x, **wanted)
+    outputs, record = (found, None) if layers else found
     y = record.spikes[population] if population else outputs
     if isinstance(y, dict):
         y = next(iter(y.values()))
@@ -46,7 +58,7 @@ def command(
         {"out": str(out), "shape": list(y.shape), "sum": float(y.sum())},
         as_json,
         [
-            f"{out}: {list(y.shape)} [T, B, n], sum {float(y.sum()):g}",
+            f"{out}: {list(y.shape)} {'' if layers else '[T, B, n], '}sum {float(y.sum()):g}",
             f"next: python -c \"import numpy; print(numpy.load('{out}').sum(0))\"",
         ],
     )
@@ -62,7 +74,8 @@ def _refuse_place(out: Path, overwrite: bool) -> None:
         raise DataError(f"--out {out} is there already; choose another file, or add --overwrite")
 
 
-def _read(path: Path):
+def _read(path: Path, samples: bool = False):
+    """Read numbers: events, or samples [B, …] of a model of layers."""
     import tokenize
 
     import numpy as np
@@ -76,6 +89,8 @@ def _read(path: Path):
         raise DataError(f"{path}: {error.strerror}") from None
     except (ValueError, EOFError, SyntaxError, tokenize.TokenError, MemoryError) as error:
         raise DataError(f"{path} is no NPY file of numbers ({error})") from None
+    if samples and x.dtype.kind in "biuf":
+        return x
     if x.ndim not in (2, 3) or x.dtype.kind not in "biuf":
         raise DataError(
             f"{path} holds {x.dtype} of shape {list(x.shape)}, allowed: numbers [T, B, channels] or [T, channels]"

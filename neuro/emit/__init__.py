@@ -1,5 +1,6 @@
 """From a trained network to the tables that program its chip."""
 
+from neuro.emit.layers import export_layers
 from neuro.emit.make import export
 
-__all__ = ["export"]
+__all__ = ["export", "export_layers"]

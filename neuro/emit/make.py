@@ -11,18 +11,23 @@ import pandas as pd
 from neuro.emit.biases import with_constants
 from neuro.emit.conductance import pair_weights, with_rows
 from neuro.emit.crossbar import SPLITTER_EXPONENT, crossbar_frames, relays_of, splitter_set
+from neuro.emit.layers import export_layers
 from neuro.emit.physical import physical_slots
 from neuro.errors import FeasibilityError, NeuroError
 from neuro.nn import Network
+from neuro.nn.constrain import Constrained
 from neuro.placement import Plan, Route
 from neuro.tables import Tables, make_tables
+from neuro.tables.layers import LayerTables
 
 
-def export(source) -> Tables:
-    """Give the tables of a network, a run (its best network on validation) or a run's path.
+def export(source) -> Tables | LayerTables:
+    """Give the tables of a network, a run (its best network on validation), a run's path, or a model on tiles.
 
     Raises FeasibilityError where the network breaks a limit, NeuroError for the float twin, which no chip can hold.
     """
+    if isinstance(source, Constrained):
+        return export_layers(source)
     network = _network_of(source)
     plan = network.plan
     if plan.chip.weights.kind == "float":

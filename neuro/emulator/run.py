@@ -11,10 +11,12 @@ from neuro.dynamics import State
 from neuro.emulator.by_events import ByEvents
 from neuro.emulator.by_steps import BySteps
 from neuro.emulator.events import check_events
+from neuro.emulator.layers import replay_layers
 from neuro.emulator.readout import places_of, readouts_of
 from neuro.emulator.wiring import Wiring, wire
 from neuro.errors import DataError
 from neuro.tables import Tables
+from neuro.tables.layers import LayerTables
 
 
 class ReplayState(NamedTuple):
@@ -79,16 +81,19 @@ class Emulator:
         return outputs if len(outputs) != 1 else next(iter(outputs.values())), shown
 
 
-def replay(tables: Tables, x, state: ReplayState | None = None, record: Iterable[str] = (), virtual=None):
+def replay(tables: Tables | LayerTables, x, state: ReplayState | None = None, record: Iterable[str] = (), virtual=None):
     """Run T steps: x [T, B, channels] or {input: [T, B, n]}, events as whole numbers; state = an earlier record.state.
 
     Gives (outputs, record): outputs [T, B, classes or neurons], a dict by name where there are several; record has
     `state` and, for populations named in `record`, `spikes` and `v`. A sequence in pieces equals the whole bit for bit;
     `Emulator(tables).run(…)` gives the same and joins the tables only once. virtual: the device to run them on, a
-    `neuro.virtual_chip`; None is the chip as described.
+    `neuro.virtual_chip`; None is the chip as described. Tables of a model of layers take samples x [B, …] and give
+    outputs alone.
     Raises TableError where the tables' numbers refer to nothing, DataError for x, state or names that do not suit them,
     DescriptionError for a device of another chip.
     """
+    if isinstance(tables, LayerTables):
+        return replay_layers(tables, x)
     return Emulator(tables, virtual).run(x, state, record)
 
 

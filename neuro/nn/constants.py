@@ -103,7 +103,9 @@ class TrainedConstants(nn.Module):
         latent = self.latent.detach().double().cpu()
         if not torch.isfinite(latent).all():
             raise FeasibilityError("trained constants: a latent is not finite; lower constant_lr")
-        low, high = torch.tensor([entry.reach for entry in self.entries], dtype=torch.float64).view(-1, 2).log().unbind(1)
+        low, high = (
+            torch.tensor([entry.reach for entry in self.entries], dtype=torch.float64).view(-1, 2).log().unbind(1)
+        )
         latent = latent.clamp(low, high)
         with torch.no_grad():
             self.latent.copy_(latent)

@@ -12,6 +12,8 @@ from torch import nn
 from neuro.descriptor import Chip
 from neuro.errors import DescriptionError, FitError
 from neuro.nn.constrain import Constrained, constrain
+from neuro.silicon.arrays import PairArray
+from neuro.silicon.pcm import replace_part
 from neuro.silicon.tiles import TileConv2d, TileLinear
 from neuro.weights import ConductanceScheme, spaced_levels
 
@@ -59,6 +61,20 @@ def layer_scheme(weight: torch.Tensor, chip: Chip) -> ConductanceScheme:
     base = scheme.initial_bases(weight)
     grid = 2.0 ** (math.frexp(float(base[0]))[1] - GRID_BITS)
     return ConductanceScheme(levels, torch.round(base / grid) * grid, devices.gain, grid)
+
+
+@torch.no_grad()
+def noisy_outputs(held: Constrained, x: torch.Tensor, seed: int) -> torch.Tensor:
+    """Give the outputs of a model on tiles whose devices were programmed with noise a moment ago."""
+    generator, memories = torch.Generator().manual_seed(seed), {name: memory for name, _, memory in held.synapses()}
+    still = replace_part(held.chip.devices, drift=None, read=None)
+    for name, layer in held.module.named_children():
+        if isinstance(layer, TileLinear):
+            memory = memories[f"{name}.weight"]
+            array = PairArray.of(memory.code, memory.scheme, still, generator)
+            layer = layer.holding(array.weights(0.0, generator)).eval()
+        x = layer(x)
+    return x
 
 
 def tiles_of(rows: int, columns: int, chip: Chip) -> int:

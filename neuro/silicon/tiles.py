@@ -21,6 +21,8 @@ from torch.nn import functional
 from neuro.descriptor.analog import Converter, Tiles
 from neuro.errors import DescriptionError
 
+SCALES = ("input_scale", "weight_scale")
+
 
 class TileLinear(nn.Module):
     """Multiply x [.., inputs] by weight [outputs, inputs (+ 1)] on tiles; y [.., outputs].
@@ -74,6 +76,19 @@ class TileLinear(nn.Module):
         return (total * step_out).float()
 
     @torch.no_grad()
+    def holding(self, weight: torch.Tensor) -> TileLinear:
+        """Give a plain layer like this one, with its bias and scales, that holds another weight."""
+        other = self._another("row" if self.has_row else None if self.bias is None else "digital")
+        other.weight.copy_(weight)
+        for mine, its in ((self.bias, other.bias), *((getattr(self, s), getattr(other, s)) for s in SCALES)):
+            if mine is not None:
+                its.copy_(mine)
+        return other.train(self.training)
+
+    def _another(self, bias: str | None) -> TileLinear:
+        return TileLinear(self.inputs, self.outputs, self.tiles, bias)
+
+    @torch.no_grad()
     def calibrate(self, x: torch.Tensor) -> None:
         """Make the largest size among some inputs full scale, and the largest weight that of a device."""
         self.input_scale.fill_(max(float(x.abs().max()), 1.0 if self.has_row else 0.0) or 1.0)
@@ -95,6 +110,10 @@ class TileConv2d(TileLinear):
     ):
         super().__init__(channels * kernel * kernel, outputs, tiles, bias)
         self.channels, self.kernel, self.stride, self.padding = channels, kernel, stride, padding
+
+    def _another(self, bias: str | None) -> TileConv2d:
+        sizes = (self.channels, self.outputs, self.kernel)
+        return TileConv2d(*sizes, self.tiles, bias, self.stride, self.padding)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Convolve; as a plain convolution where there are no converters, which is the same sum."""

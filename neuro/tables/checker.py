@@ -6,6 +6,7 @@ from neuro.tables.check_axons import axon_findings
 from neuro.tables.check_board import board_findings
 from neuro.tables.check_circuits import circuit_findings
 from neuro.tables.check_dac import dac_findings
+from neuro.tables.check_layers import check_layers
 from neuro.tables.check_manifest import manifest_findings
 from neuro.tables.check_neurons import neuron_findings
 from neuro.tables.check_ranges import range_findings
@@ -17,6 +18,7 @@ from neuro.tables.check_tags import tag_findings
 from neuro.tables.check_weights import weight_findings
 from neuro.tables.finding import Finding, worst_first
 from neuro.tables.joined import Joined
+from neuro.tables.layers import LayerTables
 from neuro.tables.model import Tables
 
 LIMITS = (
@@ -33,11 +35,13 @@ LIMITS = (
 )
 
 
-def check(tables: Tables) -> list[Finding]:
+def check(tables: Tables | LayerTables) -> list[Finding]:
     """Find every limit of the chip that a configuration breaks, worst resource first; [] where it can be programmed.
 
     Tables whose numbers refer to nothing are reported alone: limits can be counted once they are put right.
     """
+    if isinstance(tables, LayerTables):
+        return check_layers(tables)
     malformed = ill_formed(tables)
     if malformed:
         return worst_first(malformed)

@@ -32,7 +32,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "biases": ("chip", "core", "name"),
     "latches": ("chip", "core", "neuron", "name"),
 }
-KINDS = {"weight": "float", "current_a": "float", "name": "text"}
+KINDS = dict.fromkeys(("weight", "current_a", "bias", "g_plus_us", "g_minus_us"), "float") | {"name": "text"}
 TEXT = r"[A-Za-z_][A-Za-z0-9_.-]*"
 
 

@@ -5,6 +5,7 @@ Sources are numbered: input channels first, in manifest order, then neurons by p
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from itertools import accumulate
 
@@ -64,9 +65,9 @@ def levels_of(chip: Chip) -> np.ndarray:
 def pair_weights_of(chip: Chip) -> tuple[np.ndarray, np.ndarray]:
     """What the two devices of every pair conduct, in shares of g_max, [L²] each in the order of the codes i · L + j."""
     devices = chip.devices
-    step = np.linspace(0, 1, devices.states)
+    step = np.arange(devices.states) / (devices.states - 1)
     if devices.nonlinearity:
-        step = (1 - np.exp(-devices.nonlinearity * step)) / (1 - np.exp(-devices.nonlinearity))
+        step = np.expm1(-devices.nonlinearity * step) / math.expm1(-devices.nonlinearity)
     least = 0.0 if devices.ratio is None else 1 / devices.ratio
     levels = least + (1 - least) * step
     return np.repeat(levels, devices.states), np.tile(levels, devices.states)

@@ -12,6 +12,7 @@ import pandas as pd
 from neuro.descriptor import Chip, chip_to_json, html_table
 from neuro.errors import TableError
 from neuro.tables.columns import COLUMNS, empty, tidy
+from neuro.tables.layers import INDEX, LayerTables, load_layer_tables
 from neuro.tables.manifest import Manifest, chip_sha256, parse_manifest
 from neuro.tables.read import read_folder
 from neuro.tables.write import write_folder
@@ -78,9 +79,12 @@ def make_tables(manifest: Mapping[str, object], frames: Mapping[str, pd.DataFram
     return Tables(parse_manifest(content, "manifest"), frames)
 
 
-def load_tables(folder: str | Path, edited: bool = False) -> Tables:
-    """Read a configuration folder; `edited` accepts tables changed by hand and leaves them to `check`.
+def load_tables(folder: str | Path, edited: bool = False) -> Tables | LayerTables:
+    """Read a configuration folder, of a spiking network or of a model of layers; `edited` accepts tables changed by hand
+    and leaves them to `check`.
 
     Raises TableError naming the file and the row of the first thing that is wrong.
     """
+    if (Path(folder) / INDEX).is_file():
+        return load_layer_tables(folder, edited)
     return Tables(*read_folder(folder, edited))
