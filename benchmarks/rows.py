@@ -47,3 +47,12 @@ class Rows:
             new = self.path.with_suffix(".new")
             new.write_text(json.dumps(content, indent=1) + "\n")
             os.replace(new, self.path)
+
+
+def write_between(name: str, script: str, text: str) -> None:
+    """Put a table between its marks in benchmarks/README.md."""
+    path = Path(__file__).with_name("README.md")
+    start, end = f"<!-- {name}: made by `python benchmarks/{script}` -->", f"<!-- end of {name} -->"
+    before, rest = path.read_text().split(start, 1)
+    after = rest.split(end, 1)[1]
+    path.write_text(f"{before}{start}\n```\n{text}\n```\n{end}{after}")

@@ -9,7 +9,7 @@ row):
   without and with global drift compensation and self-correction, whose programming has noise too. "published" holds the
   annealed search's pairs, "trained" pairs trained with the noise of programming, small conductances preferred.
 
-    python benchmarks/self_correction.py [--seeds 0 1 2 3 4] [--epochs 4] [--tune 2] [--only levels|drift] [--figure]
+    python benchmarks/self_correction.py [--seeds 0 1 2 3 4] [--tune 2] [--only levels|drift] [--table] [--figure]
 
 No figure of the paper stands here: its tables were not at hand.
 """
@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from pair_network import WEIGHTS, accuracy, batches, mnist, network, trained_float
-from rows import Rows
+from rows import RESULTS, Rows, write_between
 from torch.nn import functional
 
 import neuro
@@ -165,19 +165,20 @@ def table(rows: Rows, seeds) -> str:
     for states in sorted(STATES):
         each = ", ".join(f"{m} {cell(test(method=m, states=states))}" for m in ("annealed", "trained"))
         lines.append(f"N = {states}: {each}")
+    lines += ["", f"{'drift, both devices of each pair':<34}" + "".join(f"{t:>22}" for t in SHOWN)]
     for source in ("published", "trained"):
         for how in CORRECTIONS:
             found = [rows.find(table="drift", seed=s, source=source, correction=how) for s in seeds]
             found = [row for row in found if row]
-            for when in ("before", "after"):
-                cells = ", ".join(f"{t} {cell([row[when][t] for row in found])}" for t in SHOWN)
-                lines.append(f"drift, {source}, {how}, {when}: {cells}")
-            if found:
-                mean = {k: statistics.mean(row[k] for row in found) for k in ("times_programmed", "pulses", "devices")}
-                lines.append(
-                    f"    devices {mean['devices']:.0f}, programmed {mean['times_programmed']:.0f} times again, "
-                    f"{mean['pulses']:.0f} pulses; energy unknown: no source states that of a pulse"
+            for when in ("before", "after") if how in ("layers", "devices") else ("before",):
+                cells = "".join(f"{cell([row[when][t] for row in found]):>22}" for t in SHOWN)
+                lines.append(f"{f'{source}, {how}, {when}':<34}{cells}")
+            if found and found[0]["pulses"]:
+                times, pulses, devices = (
+                    statistics.mean(row[k] for row in found) for k in ("times_programmed", "pulses", "devices")
                 )
+                lines.append(f"    {devices:.0f} devices, programmed again {times:.0f} times, {pulses:.0f} pulses")
+    lines.append("energy: unknown, as no source at hand states that of a pulse")
     return "\n".join(lines)
 
 
@@ -207,18 +208,21 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--epochs", type=int, default=4, help="of the published float training")
     parser.add_argument("--tune", type=int, default=2, help="epochs of training on, as floats or as pairs")
-    parser.add_argument("--only", choices=("levels", "drift", "none"))
+    parser.add_argument("--only", choices=("levels", "drift"))
     parser.add_argument("--states", type=int, nargs="+", default=list(STATES))
     parser.add_argument("--methods", nargs="+", default=["float", "annealed", "trained"])
     parser.add_argument("--sources", nargs="+", default=["published", "trained"])
     parser.add_argument("--cache", type=Path, default=Path("runs/self_correction"))
+    parser.add_argument("--samples", type=int, help="of every part, for a quick try")
+    parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--figure", action="store_true")
+    parser.add_argument("--table", action="store_true", help="run nothing; write the table of benchmarks/README.md")
     args = parser.parse_args()
     torch.set_num_threads(1)
     devices = neuro.load_chip("pcm-crossbar").devices
     about = {"network": "2,886 parameters", "float_epochs": args.epochs, "tuning_epochs": args.tune}
-    rows = Rows("self_correction", about)
-    data = mnist() if args.only != "none" else None
+    rows = Rows("self_correction", about, args.out)
+    data = None if args.table else {name: (x[: args.samples], y[: args.samples]) for name, (x, y) in mnist().items()}
     for seed in args.seeds if data else ():
         model = trained_float(data, seed, args.epochs, args.cache)
         twin = cache(partial(tuned, model, data, seed, 0, args.tune, False, devices))
@@ -236,6 +240,8 @@ def main() -> None:
                 job = partial(drift_row, arrays, data, seed, how)
                 rows.measure(job, table="drift", seed=seed, source=source, correction=how)
     print(table(rows, args.seeds))
+    if args.table:
+        write_between("pairs over time", "self_correction.py --table", table(rows, args.seeds))
     if args.figure:
         figure(rows, args.seeds, rows.path.with_suffix(".png"))
 
