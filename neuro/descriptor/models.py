@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from neuro.descriptor import agreement
 from neuro.descriptor.analog import Devices, Tiles
+from neuro.descriptor.defects import Defects
 from neuro.descriptor.part import Count, Part
 
 if TYPE_CHECKING:
@@ -253,20 +254,6 @@ class Mismatch(Part):
     least: float = Field(0.1, ge=1e-3, le=1, description="smallest factor of a gaussian one")
     neuron: dict[MismatchParameter, Spread] = Field(default_factory=dict)
     core: dict[MismatchParameter, Spread] = Field(default_factory=dict)
-
-
-class Defects(Part):
-    """What works of one measured board; a chip file names `file` and `tolerance`, the rest is read from there.
-
-    words, tags: truth values, eight a byte in base 64, of `Chip.working_words` and `Chip.working_tags`.
-    """
-
-    file: Text = Field(description="NPZ file of a measured board, beside the chip file or in the data folder")
-    tolerance: float = Field(0.1, ge=0, lt=1, description="a word works that failed in at most this share of trials")
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    shape: tuple[Count, Count, Count, Literal[1, 2]] = Field(description="cores, neurons, words, classes of tags")
-    words: Text
-    tags: Text
 
 
 class Assumption(Part):

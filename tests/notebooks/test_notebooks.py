@@ -19,7 +19,7 @@ LEAST = {
     "02_fan_in_accuracy": 3,
     "03_your_chip": 2,
     "04_inside_q_rewiring": 3,
-    "05_real_board": 3,
+    "05_real_board": 4,
 }
 
 
