@@ -59,7 +59,7 @@ def task_loss(loss: Loss, outputs: torch.Tensor, labels: torch.Tensor) -> torch.
 def regularisers(
     loss: Loss,
     record: Record,
-    thresholds: Mapping[str, float] | None = None,
+    thresholds: Mapping[str, float | torch.Tensor] | None = None,
     weights: Iterable[torch.Tensor] = (),
     share: float = 1.0,
     whole: Callable[[torch.Tensor], torch.Tensor] = lambda rates: rates,
@@ -68,9 +68,9 @@ def regularisers(
 
     Rates: (Σ over neurons of (mean rate − target)²) to the power `rate_power`. Membranes: (|v| / θ − 1)² where above 0,
     mean over every step, or of the last one. Weights: Σ|w| of what the chip holds, in thresholds of their unit.
-    thresholds: θ of each population recorded, 1 where not given. share: of a batch that several processes hold, the
-    part that is here; whole: sums such parts of the mean rates, so that each process sees the rates of the whole batch.
-    Source of the forms: the code published with Petschenig & Legenstein 2023 (doi 10.1088/2634-4386/accd8f).
+    thresholds: θ of each population recorded, or of its neurons [n], 1 where not given. share: of a batch that several
+    processes hold, the part that is here; whole: sums such parts of the mean rates, so that each process sees the rates of
+    the whole batch. Source of the forms: the code published with Petschenig & Legenstein 2023 (doi 10.1088/2634-4386/accd8f).
     """
     total = torch.zeros(())
     if loss.rate_weight:

@@ -158,6 +158,12 @@ class TrainedConstants(nn.Module):
             found[name] = constants._replace(leak=rows[LEAK], theta=rows[THETA], decay_syn=rows[SYN:])
         return found
 
+    def thresholds(self) -> dict[str, torch.Tensor]:
+        """θ of every neuron, by population: [n]."""
+        places = {name: getattr(self, f"places_{name}")[THETA] for name in self.plan.parameters}
+        values = {name: self.values[place.clamp_min(0)] for name, place in places.items()}
+        return {n: torch.where(places[n] >= 0, values[n], own.theta) for n, own in self.plan.parameters.items()}
+
     def parameter_sets(self, name: str) -> tuple[list[ParameterSet], np.ndarray]:
         """The different sets of constants in a population, and which of them each neuron has: [n]."""
         different, index = np.unique(getattr(self, f"places_{name}").cpu().numpy(), axis=1, return_inverse=True)

@@ -209,7 +209,9 @@ class _Trainer:
         """Move the network along a loss, which is this process's part of the whole, and what regularises it."""
         recipe = self.task.loss
         weights = [memory(latent) for _, latent, memory in self.network.synapses()] if recipe.weight_l1 else ()
-        extra = regularisers(recipe, record, self.thresholds, weights, share, self.ranks.whole)
+        constants = self.network.constants
+        thresholds = self.thresholds if constants is None else constants.thresholds()
+        extra = regularisers(recipe, record, thresholds, weights, share, self.ranks.whole)
         self.optimizer.zero_grad()
         (loss + extra).backward()
         self.ranks.sum_gradients(self.network)

@@ -10,8 +10,10 @@ from test_gradient import run
 
 from neuro.dynamics import sequence
 from neuro.errors import DescriptionError, FeasibilityError
+from neuro.losses import regularisers
 from neuro.nn.constants import SYN, THETA
 from neuro.rewiring import QRewiring
+from neuro.task import Loss
 
 TWO = {"fast": 0.005, "slow": 0.02}
 POPULATIONS = {
@@ -274,6 +276,22 @@ def test_they_move_in_turn_at_a_rate_of_their_own(make, events):
         moved = before - 0.003 * grad if step % 3 == 0 else before
         torch.testing.assert_close(network.constants.latent.detach(), moved, rtol=1e-5, atol=1e-7)
         assert network.violations() == [] and grad.any()
+
+
+def test_membranes_are_held_against_trained_thresholds(make, events):
+    """The regulariser on membranes, by hand with the thresholds that tables would carry."""
+    network = scattered(make("dynapse2", **ALL), seed=2)
+    record = network(events(network), record=("hidden", "out"))[1]
+    record = record._replace(v={name: 3 * v for name, v in record.v.items()})  # beyond θ, where no reset lets them be
+    wanted = 0.0
+    for name, v in record.v.items():
+        sets, index = network.constants.parameter_sets(name)
+        theta = torch.tensor([sets[k].theta for k in index])
+        assert torch.equal(network.constants.thresholds()[name], theta) and (theta != 1).all()
+        wanted += 0.5 * (v.abs() / theta - 1).clamp(min=0).square().mean()
+    loss = Loss(voltage_weight=0.5)
+    torch.testing.assert_close(regularisers(loss, record, network.constants.thresholds()), wanted)
+    assert wanted > 0
 
 
 def test_without_trained_constants_nothing_changes(make, events):
