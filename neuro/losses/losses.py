@@ -70,7 +70,8 @@ def regularisers(
     mean over every step, or of the last one. Weights: Σ|w| of what the chip holds, in thresholds of their unit.
     thresholds: θ of each population recorded, or of its neurons [n], 1 where not given. share: of a batch that several
     processes hold, the part that is here; whole: sums such parts of the mean rates, so that each process sees the rates of
-    the whole batch. Source of the forms: the code published with Petschenig & Legenstein 2023 (doi 10.1088/2634-4386/accd8f).
+    the whole batch.
+    Source of the forms: the code published with Petschenig & Legenstein 2023 (doi 10.1088/2634-4386/accd8f).
     """
     total = torch.zeros(())
     if loss.rate_weight:
