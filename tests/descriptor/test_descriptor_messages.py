@@ -146,7 +146,7 @@ KINDS = [
     (
         "kind: counts",
         "kind: counts\n  axon_types: 4",
-        "19: weights.axon_types: belongs to kind crossbar, but kind is counts; leave it out",
+        "19: weights.axon_types: belongs to kind crossbar, but kind is levels; leave it out",
     ),
     (
         "kind: counts",
@@ -185,6 +185,40 @@ def test_a_crossbar_that_disagrees(override, message):
     with pytest.raises(DescriptionError) as caught:
         load_chip("truenorth", [override])
     assert message in str(caught.value)
+
+
+ARRAYS = [
+    ("devices.ratio=1.0", "devices.ratio: have 1.0, allowed: a number > 1"),
+    ("devices.states=1", "devices.states: have 1, allowed: a whole number from 2 to 1024"),
+    ("devices.g_max_us=-5.0", "devices.g_max_us: have -5.0"),
+    ("devices=null", "devices: is missing; kind conductance needs it"),
+    ("tiles=null", "tiles: is missing; kind conductance needs it"),
+    ("tiles.input.bits=1", "tiles.input.bits: have 1, allowed: a whole number from 2 to 16"),
+    ("cores.axons=null", "cores.axons: is missing; kind conductance needs the rows"),
+    ("weights.slots=8", "weights.slots: have 8, allowed: none; an array has a pair at every crosspoint"),
+    ("delays.lines=2", "delays.lines: have 2, allowed for conductances: 1 line"),
+    ("devices.programming_us=[0.1, -1.0]", "devices.programming_us: give -"),
+    ("currents=[{name: fast, types: [excitatory]}]", "lack a sign, allowed for conductances: a type of each sign"),
+]
+
+
+@pytest.mark.parametrize(("override", "message"), ARRAYS, ids=[override for override, _ in ARRAYS])
+def test_an_array_that_disagrees(override, message):
+    with pytest.raises(DescriptionError) as caught:
+        load_chip("pcm-crossbar", [override])
+    assert message in str(caught.value)
+
+
+def test_pairs_that_cannot_make_both_signs():
+    for gain in (0.5, 2.0, 3.0):
+        with pytest.raises(DescriptionError, match="between 1 / ratio and ratio = 2, or one sign is missing"):
+            load_chip("pcm-crossbar", ["devices.ratio=2.0", f"devices.gain={gain}"])
+    two = "weights.bases=[{name: plus}, {name: minus}]"
+    with pytest.raises(DescriptionError, match="two need devices that switch off"):
+        load_chip("pcm-crossbar", [two, "devices.ratio=9.0"])
+    with pytest.raises(DescriptionError, match="belongs to kind conductance, but kind is levels"):
+        load_chip("pcm-crossbar", ["weights.kind=levels", "weights.levels=[1.0]"])
+    assert load_chip("pcm-crossbar", ["weights.kind=float"]).devices is not None
 
 
 def test_all_mistakes_at_once_in_the_order_of_the_file(chip_file, mistakes):
