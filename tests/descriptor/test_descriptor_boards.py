@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from neuro.descriptor import chip_from_json, chip_to_json, describe, load_chip, unsourced
-from neuro.descriptor.boards import FAILURES, TAGS
+from neuro.descriptor.boards import FAILURES, TAGS, read_board
 from neuro.errors import DescriptionError
 
 SMALL = ["cores.neurons=6", "slots=5", "tags.bits=4"]
@@ -137,6 +137,39 @@ def test_a_header_that_claims_more_than_a_board_has_is_not_believed(tmp_path):
         held.writestr(f"{FAILURES}.npy", header.getvalue())
         held.writestr(f"{TAGS}.npy", header.getvalue())
     assert "allowed: at most" in refused(tmp_path / "huge.npz")
+
+
+def mutated(data, rng):
+    """Some bytes changed, cut out or put in."""
+    data = bytearray(data)
+    for _ in range(rng.integers(1, 6)):
+        at = int(rng.integers(len(data)))
+        match rng.integers(3):
+            case 0:
+                data[at] ^= 1 << int(rng.integers(8))
+            case 1:
+                del data[at : at + int(rng.integers(1, 40))]
+            case _:
+                data[at:at] = rng.bytes(int(rng.integers(1, 9)))
+    return bytes(data)
+
+
+@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_mutated_files_are_read_or_refused(board, tmp_path, count):
+    whole = board().read_bytes()
+    stored = io.BytesIO()
+    np.savez(stored, **arrays())
+    rng, refusals = np.random.default_rng(1), 0
+    for turn in range(count):
+        (tmp_path / "mutated.npz").write_bytes(mutated((whole, stored.getvalue())[turn % 2], rng))
+        try:
+            found = read_board(tmp_path / "mutated.npz", 0.1)
+        except DescriptionError as error:
+            refusals += 1
+            assert str(error).startswith(str(tmp_path)) and len(str(error)) < 600
+        else:
+            assert len(found["shape"]) == 4
+    assert refusals > count / 2
 
 
 @pytest.mark.parametrize("tolerance", ["1", "-0.1", "much", "true"])

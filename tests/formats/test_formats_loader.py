@@ -10,6 +10,7 @@ import pytest
 import torch
 from brute_force import Neuron, current_of
 from event_router import Board
+from random_boards import measured, on, random_board
 from random_networks import chip_of, random_network
 
 import neuro
@@ -161,3 +162,28 @@ def test_latches_and_intervals_of_dynapse1(tmp_path, monkeypatch):
     assert called == [(0, int(n)) for _, _, n in network.plan.locations["b"]]
     events = loader.events(module, [(0.001, 0, 1), (0.003, 0, 2), (0.003, 0, 0)])
     assert [e.isi for e in events] == [100, 200, 0]  # units of 10 us
+
+
+def test_words_of_a_measured_board_stand_where_they_work(tmp_path, monkeypatch):
+    sizes = ("cores.neurons=16",)
+    path = random_board(np.random.default_rng(5), chip_of("dynapse2", sizes), 2, tmp_path / "board.npz", (0.3, 0.9))
+    spec = NetworkSpec.model_validate(
+        {
+            "dt_s": 1e-3,
+            "inputs": {"x": 1200},  # more than one half of the tags
+            "populations": {"r": {"size": 14, "tau_mem_s": 0.01, "tau_syn_s": 0.004}},
+            "projections": ({"from": "x", "to": "r"}, {"from": "r", "to": "r"}),
+            "outputs": {"y": {"population": "r"}},
+        }
+    )
+    tables = neuro.export(neuro.Network(neuro.place(spec, on("dynapse2", sizes, path)), seed=0))
+    loader, module = loaded(tmp_path / "out", tables, monkeypatch)
+    works, tags = measured(tables.chip, path)
+    found = Counter()
+    for k, core in enumerate(loader.configuration(module).chips[0].cores):
+        for n, neuron in core.neurons.items():
+            for slot, word in enumerate(neuron.synapses):
+                if word.dendrite:
+                    assert works[0, k, n, slot, word.tag // 1024] and tags[0, k, word.tag], (k, n, slot, word.tag)
+                    found[word.tag // 1024] += 1
+    assert sum(found.values()) == len(tables.frames["synapses"]) and min(found[0], found[1]) > 20
