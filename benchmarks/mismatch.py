@@ -9,7 +9,7 @@ plain        the task's own training, measured on the chip as described and on 1
 redrawn      the same with a device drawn for every batch
 grown        the same, spreads growing from 0 over the first half
 adversarial  redrawn, with factors of words climbing the loss before each step
-calibrated   plain, then fine-tuned on each of 5 devices: words, base weights and a read-out beside the chip
+calibrated   plain, then fine-tuned on each of 3 devices: words, base weights and a read-out beside the chip
 biases       the same, base weights (and that read-out) alone
 both         redrawn, then calibrated
 longer       plain, fine-tuned as long on the chip as described: what more training alone brings

@@ -19,7 +19,7 @@ from neuro.silicon import drawn_deviation
 from neuro.task import Task
 
 MOST_CHIPS = 100_000
-AT_ONCE = 2**25  # spikes of read-out neurons that devices side by side may have, as float32: 128 MiB
+AT_ONCE = 2**22  # spikes of read-out neurons that devices side by side may have: 16 MiB, as more would leave the caches
 FILE = "devices.json"
 
 
