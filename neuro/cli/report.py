@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from neuro.cli.show import DataDir, Json, show, tell_samples, use_data_folder
+from neuro.cli.show import DataDir, Json, Virtual, load_device, show, tell_samples, use_data_folder
 
 NAME, SHORT = "report", "A run or a sweep as one HTML page."
 
@@ -18,6 +18,7 @@ def command(
     out: Annotated[
         Path | None, typer.Option("--out", help="File to write; default: report.html in the folder.")
     ] = None,
+    virtual: Virtual = None,
     data: DataDir = None,
     as_json: Json = False,
 ) -> None:
@@ -25,6 +26,7 @@ def command(
     from neuro.reports import report
 
     use_data_folder(data)
-    path = report(source, out, None if as_json or not sys.stderr.isatty() else tell_samples)
+    tell = None if as_json or not sys.stderr.isatty() else tell_samples
+    path = report(source, out, tell, load_device(virtual))
     size = path.stat().st_size
     show({"report": str(path), "bytes": size}, as_json, [f"{path}: {size / 1e6:.1f} MB; open it in any browser"])

@@ -6,24 +6,28 @@ import json
 from importlib.resources import files
 from pathlib import Path
 
+from neuro.errors import RunError
 from neuro.runs import load_run, write_atomically
 
 
-def report(source: str | Path, out: str | Path | None = None, progress=None) -> Path:
+def report(source: str | Path, out: str | Path | None = None, progress=None, virtual=None) -> Path:
     """Write the report of a run's or a sweep's folder as one HTML file; gives its path.
 
     out: default `report.html` in the folder. The file holds all it shows, loads nothing, and can be printed. A run is
     measured and verified for it, so its data must be at hand. progress is called with (samples verified, samples).
+    virtual: a virtual chip that a run is also measured and verified on.
     """
     source = Path(source)
     if (source / "sweep.json").exists():
         from neuro.reports.sweep_report import sweep_page
 
+        if virtual is not None:
+            raise RunError(f"{source} is a sweep; a virtual chip is for the report of one of its runs")
         values = sweep_page(source)
     else:
         from neuro.reports.run_report import run_page
 
-        values = run_page(load_run(source), progress)
+        values = run_page(load_run(source), progress, virtual)
     path = source / "report.html" if out is None else Path(out)
     write_atomically(path, render(values))
     return path

@@ -25,12 +25,14 @@ from neuro.reports.sample import activity
 from neuro.runs import Run
 from neuro.runs.files import read_object
 from neuro.runs.picture import COLOURS
+from neuro.silicon import VirtualChip
 from neuro.verification import verify
 
 
-def run_page(run: Run, progress=None) -> dict:
-    """Measure, verify and draw a run: the values its page is filled with."""
+def run_page(run: Run, progress=None, virtual: VirtualChip | None = None) -> dict:
+    """Measure, verify and draw a run: the values its page is filled with; virtual: a device it is shown on, too."""
     tested, proof = evaluate(run), _proof(run, progress)
+    on_device = [] if virtual is None else _on_device(run, progress, virtual)
     has_tables = run.chip.weights.kind != "float"  # a float twin fits no chip
     limits = limits_of(export(run)) if has_tables else []
     devices = load_devices(run.folder)
@@ -46,6 +48,7 @@ def run_page(run: Run, progress=None) -> dict:
             ("accuracy", f"{tested.accuracy:.1%}", f"of {tested.samples} test samples", "plain"),
             ("fits", *fits),
             ("verified", *proof),
+            *on_device,
         ],
         "limits": limits,
         "facts": [*(devices_facts(devices) if devices else []), *_costs(run)],
@@ -54,9 +57,18 @@ def run_page(run: Run, progress=None) -> dict:
     }
 
 
-def _proof(run: Run, progress) -> tuple[str, str, str]:
+def _on_device(run: Run, progress, virtual: VirtualChip) -> list[tuple[str, str, str, str]]:
+    found, told = evaluate(run, virtual=virtual), _proof(run, progress, virtual)
+    of = "measured" if virtual.seed is None else f"seed {virtual.seed}, spreads times {virtual.scale:g}"
+    return [
+        ("on a virtual chip", f"{found.accuracy:.1%}", f"of {found.samples} test samples ({of})", "plain"),
+        ("verified on it", *told),
+    ]
+
+
+def _proof(run: Run, progress, virtual: VirtualChip | None = None) -> tuple[str, str, str]:
     try:
-        proof = verify(run, progress=progress)
+        proof = verify(run, progress=progress, virtual=virtual)
     except NeuroError as error:  # a float twin has no tables
         return "no", str(error), "bad"
     said = f"{proof.differ} of {proof.compared:,} spikes differ between training and replay"
@@ -86,19 +98,43 @@ def _costs(run: Run) -> list[tuple[str, str]]:
     ]
 
 
+CALIBRATION = ("calibrated_from", "settings")  # what run.json says of a run that was calibrated
 UNKNOWN = "unknown: the chip's description states no energies, so there is no estimate"
 
 
 def _reproduce(run: Run) -> list[tuple[str, str]]:
-    sets = [*(f"task.{text}" for text in run.task.changed), *(f"chip.{text}" for text in run.chip.changed)]
-    parts = ["neuro", "train", run.task.name, "--chip", run.chip.name, "--seed", str(run.seed), "--out", "runs/again"]
-    command = shlex.join([*parts, *(word for text in sets for word in ("--set", text))])
     about = read_object(run.folder / "run.json", "the versions are unknown")
+    known = ("format", "version", "seed", *CALIBRATION)
     return [
-        ("command (a file of your own goes by its path)", command),
-        ("made with", ", ".join(f"{k} {v}" for k, v in about.items() if k not in ("format", "version", "seed"))),
+        ("command (a file of your own goes by its path)", shlex.join(_command(run, about))),
+        ("made with", ", ".join(f"{k} {v}" for k, v in about.items() if k not in known)),
         ("folder", str(run.folder)),
     ]
+
+
+def _command(run: Run, about: dict) -> list[str]:
+    """The words that make a run again: those of training, or of calibration for a device that lies in its folder."""
+    recipe = run.task.training
+    if "calibrated_from" in about:
+        begun = [
+            "neuro",
+            "calibrate",
+            str(about["calibrated_from"]),
+            "--virtual",
+            str(run.folder / "device.safetensors"),
+        ]
+        recipe = [
+            "--epochs",
+            str(recipe.epochs),
+            "--lr",
+            str(recipe.lr),
+            "--settings",
+            str(about.get("settings", "all")),
+        ]
+        return [*begun, *recipe, "--out", "runs/again"]
+    sets = [*(f"task.{text}" for text in run.task.changed), *(f"chip.{text}" for text in run.chip.changed)]
+    parts = ["neuro", "train", run.task.name, "--chip", run.chip.name, "--seed", str(run.seed), "--out", "runs/again"]
+    return [*parts, *(word for text in sets for word in ("--set", text))]
 
 
 def _figures(run: Run, devices: DeviceEvaluation | None) -> list[dict]:

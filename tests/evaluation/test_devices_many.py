@@ -77,6 +77,9 @@ def test_one_device_by_its_file(folder, device, tmp_path):
     virtual = load_virtual_chip(device)
     assert told["accuracy"] == evaluate(folder, virtual=virtual).accuracy
     assert call("verify", folder, "--virtual", device).status == 0
+    assert call("report", folder, "--virtual", device, "--out", tmp_path / "r.html").status == 0
+    page = (tmp_path / "r.html").read_text()
+    assert "verified on it" in page and f"<strong>{told['accuracy']:.1%}</strong>" in page
     x = (np.random.default_rng(0).random((11, 2, 64)) < 0.3).astype(np.float32)
     np.save(tmp_path / "x.npy", x)
     tables = neuro.export(folder)

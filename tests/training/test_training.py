@@ -289,13 +289,13 @@ def test_the_test_part_is_never_looked_at(tiny, shared_run, tmp_path, monkeypatc
     """Labels and pixels of the test part replaced by nonsense: the same bits come out."""
     from dataclasses import replace
 
-    import neuro.training.loop as loop
+    import neuro.training.start as start
 
     def blind(data):
         real = load_dataset(data)
         return replace(real, test=replace(real.test, x=real.test.x * 0 + float("nan"), y=real.test.y * 0 - 7))
 
-    monkeypatch.setattr(loop, "load_dataset", blind)
+    monkeypatch.setattr(start, "load_dataset", blind)
     neuro.train(str(tiny), "dynapse1", tmp_path / "run", progress=Quiet())
     assert bits(tmp_path / "run") == bits(shared_run)
 

@@ -12,6 +12,7 @@ from neuro.data import load_dataset, make_batch
 from neuro.errors import DescriptionError, RunError
 from neuro.evaluation import accuracy_on
 from neuro.losses import task_loss
+from neuro.reports import run_report
 from neuro.runs import load_virtual_chip
 from neuro.silicon import deviation_of, drawn_deviation
 from neuro.training.devices import attacked, forward_on
@@ -112,6 +113,10 @@ def test_calibration_is_better_on_its_device_and_verifies(run, tmp_path):
     deviation, test = deviation_of(run.network.plan, device), load_dataset(run.task.data).test
     before, after = (accuracy_on(r.network, run.task, test, [deviation])[0] for r in (run, tuned))
     assert after > before + 0.05
+    words = [text for what, text in run_report._reproduce(tuned) if what.startswith("command")][0]
+    assert words.startswith(
+        f"neuro calibrate {run.folder} --virtual {tmp_path / 'run' / 'device.safetensors'} --epochs 3"
+    )
     assert neuro.verify(tmp_path / "run").passed and neuro.verify(tmp_path / "run", virtual=device).passed
     kept = load_virtual_chip(tmp_path / "run" / "device.safetensors")
     assert all((kept.factors[name] == factor).all() for name, factor in device.factors.items())
