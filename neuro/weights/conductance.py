@@ -15,13 +15,13 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from neuro.errors import DescriptionError, FeasibilityError
+from neuro.errors import FeasibilityError
 from neuro.weights import violation
 from neuro.weights.drawing import offsets, settled, take
 from neuro.weights.latents import aligned, finite, fold_sum, per_row
+from neuro.weights.pair_limits import check_gain, check_levels, check_signs, check_variance
 from neuro.weights.pairs import Pairs
 from neuro.weights.parameters import base_tensor, median_or_one, moved
-from neuro.weights.spacing import MOST_LEVELS
 
 REFINEMENTS = 20
 FINE = 40  # bits below the largest weight: the grid where none is given, so that equal sums of levels are equal weights
@@ -50,12 +50,12 @@ class ConductanceScheme:
         object.__setattr__(self, "levels", tuple(float(level) for level in self.levels))
         object.__setattr__(self, "bases", base_tensor("bases", self.bases))
         object.__setattr__(self, "grid", None if self.grid is None else base_tensor("grid", _at_least_1d(self.grid)))
-        _check_levels(self.levels)
-        _check_gain(self.gain, self.bases)
-        _check_signs(self.levels, self._both(self.bases))
+        check_levels(self.levels)
+        check_gain(self.gain, self.bases)
+        check_signs(self.levels, self._both(self.bases))
         if self.variance is not None:
             object.__setattr__(self, "variance", tuple(float(v) for v in self.variance))
-            _check_variance(self.variance, self.levels)
+            check_variance(self.variance, self.levels)
 
     @property
     def empty(self) -> int:
@@ -263,49 +263,6 @@ class ConductanceScheme:
                 )
             code[rows] = code[rows].masked_fill(~here, choice.zero or 0)
         return code
-
-
-def _check_levels(levels: tuple[float, ...]) -> None:
-    if not 2 <= len(levels) <= MOST_LEVELS:
-        raise DescriptionError(f"levels has {len(levels)} conductances, allowed: 2 to {MOST_LEVELS}")
-    for i, level in enumerate(levels):
-        if not 0 <= level < math.inf:
-            raise DescriptionError(
-                f"levels[{i}] is {level:g}, allowed: 0 and above; a conductance is not negative, the pair makes the sign"
-            )
-        if i and level <= levels[i - 1]:
-            raise DescriptionError(
-                f"levels[{i}] is {level:g} after {levels[i - 1]:g}, allowed: each level above the one before; "
-                "give the conductances in rising order"
-            )
-
-
-def _check_gain(gain: float, bases: torch.Tensor) -> None:
-    if bases.shape[-1] > 2:
-        raise DescriptionError(f"bases has {bases.shape[-1]} columns, allowed: 1, or 2 for a pair of bases")
-    if isinstance(gain, bool) or not isinstance(gain, int | float) or not 0 < gain < math.inf:
-        raise DescriptionError(f"gain is {gain!r}, allowed: a finite number above 0, of G- over G+")
-    if bases.shape[-1] == 2 and gain != 1:
-        raise DescriptionError(f"gain is {gain!r} beside two bases, allowed: 1; the second base is the gain of G-")
-
-
-def _check_signs(levels: tuple[float, ...], both: torch.Tensor) -> None:
-    low, high = levels[0], levels[-1]
-    wrong = (both[:, 0] * high <= both[:, 1] * low) | (both[:, 1] * high <= both[:, 0] * low)
-    if wrong.any():
-        plus, minus = both[int(wrong.nonzero()[0, 0])].tolist()
-        sign = "positive" if plus * high <= minus * low else "negative"
-        raise DescriptionError(
-            f"a pair that adds {plus:g} and takes away {minus:g} times {low:g} to {high:g} makes no {sign} weight; "
-            "allowed: weights of both signs; raise the on/off ratio, or bring the gain nearer to 1"
-        )
-
-
-def _check_variance(variance: tuple[float, ...], levels: tuple[float, ...]) -> None:
-    if len(variance) != len(levels) or not all(0 <= v < math.inf for v in variance):
-        raise DescriptionError(
-            f"variance has {len(variance)} entries, allowed: {len(levels)} finite ones from 0, one a level"
-        )
 
 
 def _at_least_1d(values) -> torch.Tensor:
