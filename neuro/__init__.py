@@ -39,7 +39,7 @@ _HOMES = {
     "from_norse": "neuro.interop",
     "from_snntorch": "neuro.interop",
 }
-_ROOMS = ("weights", "dynamics", "errors", "rewiring", "emulator", "reports")
+_ROOMS = ("weights", "dynamics", "errors", "rewiring", "silicon", "emulator", "verification", "reports")
 
 __all__ = [*list(_HOMES), "weights"]  # noqa: PLE0604  (names come from the table above)
 
