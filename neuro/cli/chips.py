@@ -37,11 +37,20 @@ def command(
 def _list(chips):
     for chip in chips:
         w = chip.weights
-        words = f"{w.slots} slots" if w.slots else "slots as axons"
+        words = _words(chip)
         cores = f"{chip.cores.per_chip} core{'s' * (chip.cores.per_chip > 1)}"
         size = f"{chip.chips} chip{'s' * (chip.chips > 1)} x {cores} x {chip.cores.neurons} neurons"
-        yield f"{chip.name:14} {w.kind:8} {words:15} {size:38} {chip.title}"
+        yield f"{chip.name:14} {w.kind:8} {words:16} {size:38} {chip.title}"
     yield "\nnext: neuro chips NAME, or neuro train digits --chip NAME --out runs/a"
+
+
+def _words(chip) -> str:
+    """What limits the words of a neuron, in a few letters."""
+    if chip.weights.slots:
+        return f"{chip.weights.slots} slots"
+    if chip.cores.memory:
+        return f"{chip.cores.memory.bits // 8192} KiB a core"
+    return f"fan-out {chip.weights.fan_out}" if chip.weights.fan_out else "slots as axons"
 
 
 def _page(chip, name: str):

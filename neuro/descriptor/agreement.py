@@ -126,9 +126,6 @@ def a_crossbar_agrees(chip: Chip) -> None:
     if (chip.weights.axon_types is None) != (chip.weights.weight_bits is None):
         raise Disagreement(("weights", "weight_bits"), "goes with axon_types: give both, or leave both out")
     if chip.weights.axon_types is None:
-        if chip.neuron.constant_bits:
-            text = "needs weights.axon_types: only neurons of a crossbar have weight units of their own"
-            raise Disagreement(("neuron", "constant_bits"), text)
         return
     single = {
         ("currents",): (len(chip.currents), "current: a neuron adds all its axons up"),

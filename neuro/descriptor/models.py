@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from neuro.descriptor import agreement
+from neuro.descriptor import agreement, digital
 from neuro.descriptor.analog import Devices, Tiles
 from neuro.descriptor.defects import Defects
 from neuro.descriptor.part import Count, Part
@@ -31,9 +31,11 @@ Text = Annotated[str, Field(min_length=1)]
 Ampere = Annotated[float, Field(ge=0, le=1)]
 Joule = Annotated[float, Field(ge=0, le=1e6)]
 BitWidth = Annotated[int, Field(ge=2, le=24)]
+ConstantBits = Annotated[int, Field(ge=1, le=24)]
+Shift = Annotated[int, Field(ge=0, le=22)]
 Level = Annotated[float, Field(ge=-1e6, le=1e6)]
 
-Leak = Literal["exponential", "linear", "linear_to_zero"]
+Leak = Literal["exponential", "linear", "linear_to_zero", "fraction", "shift"]
 Constant = Literal["tau_mem", "tau_syn", "threshold", "v_reset", "refractory", "adaptation", "bias"]
 
 MismatchParameter = Literal[
@@ -61,9 +63,23 @@ class Board(Part):
     rows: Count = 1
 
 
+class Memory(Part):
+    """Synapse memory of a core kept by source: each source has its words in blocks, each with a header, rounded up."""
+
+    bits: Count
+    delay_bits: Index = Field(0, description="more bits of every word where a network has delay lines")
+    block_words: Count = Field(description="words of one block, at most")
+    header_bits: Index = Field(0, description="bits a block needs beside its words")
+    align_bits: Count = Field(1, description="a block takes a multiple of so many bits")
+
+
 class Cores(Part):
     per_chip: Count
     neurons: Count
+    outputs: Count | None = Field(
+        None, description="the last neurons of a core, alone read out and heard by nobody; absent = any may be read"
+    )
+    memory: Memory | None = Field(None, description="absent = words are kept by neuron, or unlimited")
     axons: Count | None = Field(None, description="distinct sources one core can listen to; absent = as many as tags")
     columns: Count | None = Field(None, description="cores of a chip stand in rows of so many; absent = in one row")
 
@@ -79,9 +95,18 @@ class Neuron(Part):
     distinct_per_core: dict[Constant, Count] = Field(
         default_factory=dict, description="different values of a constant in one core; absent = any number"
     )
-    constant_bits: dict[WholeConstant, BitWidth] = Field(
+    sets_per_core: Count | None = Field(
+        None, description="different sets of constants in one core; absent = any number"
+    )
+    constant_bits: dict[WholeConstant, ConstantBits] = Field(
         default_factory=dict,
-        description="constants that are whole numbers of weight units, sign included; absent = any float32",
+        description="constants that are whole numbers of weight units, sign included (1 bit: 0); absent = any float32",
+    )
+    constant_steps: dict[WholeConstant, Count] = Field(
+        default_factory=dict, description="of these, constants that are multiples of so many units"
+    )
+    decay_bits: ConstantBits | None = Field(
+        None, description="leak fraction: decays are n / 2^bits; leak shift: 1 - 2^-n, n of so many bits"
     )
     latches: dict[Constant, Name] = Field(
         default_factory=dict, description="latch that lets a neuron take the second of two values of its core"
@@ -105,6 +130,7 @@ class Current(Part):
     name: Name
     types: tuple[Name, ...] = Field(min_length=1)
     shunting: tuple[Name, ...] = ()
+    outputs: bool = Field(True, description="whether the neurons of cores.outputs have it")
     instant: bool = Field(False, description="events act in their own step alone: no synaptic time constant")
 
 
@@ -131,6 +157,13 @@ class Weights(Part):
     axon_types: Count | None = Field(None, description="kind crossbar: weights of a neuron, one for each type of axon")
     weight_bits: BitWidth | None = Field(None, description="kind crossbar: bits of such a weight, sign included")
     sign: Literal["type", "free", "source", "row"] = "type"
+    shifts: tuple[Shift, ...] = Field(
+        (), description="kind levels: the scale is one of these powers of two, in weight units; empty = any on the grid"
+    )
+    fan_out: Count | None = Field(None, description="words that hold one neuron as source; absent = any number")
+    fan_out_mean: Count | None = Field(
+        None, description="the same on average over the neurons of a core that others may hear; absent = any number"
+    )
     base_max: float = Field(4.0, ge=1e-6, le=1e6, description="largest base weight, in thresholds; sets the grid")
     dac: Literal["N", "P"] | None = Field(None, description="bias DAC table that base weights are read from")
     weight_unit_a: float | None = Field(None, ge=1e-15, le=1, description="bias current of a base weight of 1, amperes")
@@ -148,6 +181,7 @@ class Tags(Part):
     bits: int = Field(ge=1, le=32)
     own_bits: Index = 0
     forbidden: tuple[Index, ...] = ()
+    echo: bool = Field(False, description="a neuron's events always reach its own core, under its own id")
     silent_sources: tuple[tuple[Index, Index], ...] = Field(
         (), description="(core, neuron) pairs, on every chip, that must never be a source"
     )
@@ -164,6 +198,9 @@ class Routes(Part):
     entries: Count | None = Field(None, description="rows per neuron; absent = as many as needed")
     reserved: Index = Field(0, description="rows kept for monitoring")
     cores: Count | None = Field(None, description="cores of its chip that one row reaches; absent = any number")
+    per_core: Count | None = Field(
+        None, description="rows of all neurons of a core, each to one core; absent = any number"
+    )
     max_hop: Index | None = Field(None, description="chips a route can go along one axis; absent = the whole board")
 
     @model_validator(mode="after")
@@ -175,6 +212,7 @@ class Routes(Part):
 class Inputs(Part):
     events_per_step: Count = Field(1, description="events one channel may deliver in one time step")
     channels: Count | None = Field(None, description="input channels one chip can receive; absent = as many as tags")
+    to_outputs: bool = Field(True, description="whether channels reach the neurons of cores.outputs")
     events_per_s: float | None = Field(None, ge=1e-3, le=1e12, description="events a board can send; absent = unknown")
     stimulus_events: Count | None = Field(None, description="events of one stimulus, a sample; absent = any number")
 
@@ -302,6 +340,9 @@ class Chip(Part):
         agreement.an_array_agrees(self)
         agreement.mismatch_agrees(self)
         agreement.a_board_agrees(self)
+        digital.whole_numbers_agree(self)
+        digital.words_by_source_agree(self)
+        digital.outputs_agree(self)
         return self
 
     def line_of(self, steps: int, lines: tuple[int, ...]) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from llvmlite import ir
 from numba import types
+from numba.core.cgutils import get_or_insert_function
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
@@ -19,16 +20,19 @@ from neuro.dynamics.flat import (
     DECAY_SYN,
     EXPONENTIAL,
     FLOOR,
+    FRACTION,
     HOLDS,
     KIND_OF_LEAK,
     LEAK,
     LINEAR,
     NO_ADAPTATION,
+    PER_UNIT,
     RESTS,
     SYN,
     THETA,
     THRESHOLD,
     TO_VALUE,
+    UNIT,
     V_RESET,
     A,
     V,
@@ -47,6 +51,7 @@ from neuro.dynamics.vector import (
     store,
 )
 
+WIDE = ir.VectorType(ir.DoubleType(), LANES)
 COUNTS = ir.VectorType(ir.IntType(32), LANES)
 NOTHING, ONCE = (ir.Constant(COUNTS, [n] * LANES) for n in range(2))
 ONE = ir.Constant(VECTOR, [1.0] * LANES)
@@ -56,7 +61,7 @@ ONE = ir.Constant(VECTOR, [1.0] * LANES)
 def advance(typing, choices, constants, resting, k, state, refractory, n, sums, at, u, u_at):
     """Advance vector n of state [·, 2 + C, 16] and refractory [·, 16] by a step; gives who fires, as the bits of a word.
 
-    Its constants are vector k of [·, 7 + C, 16] and resting [·, 16]. Current c gets the 16 numbers of sums from
+    Its constants are vector k of [·, 9 + C, 16] and resting [·, 16]. Current c gets the 16 numbers of sums from
     at + 16 · c on. What the membranes come to before they fire goes to u, from u_at on.
     """
 
@@ -87,6 +92,11 @@ def _vector(b, array, rows):
 
 def _counts(b, array, place):
     return b.gep(b.bitcast(array, COUNTS.as_pointer()), [place])
+
+
+def _call(b, name: str, x):
+    """An operation of the processor on each of 16 numbers."""
+    return b.call(get_or_insert_function(b.module, ir.FunctionType(x.type, [x.type]), name), [x])
 
 
 class _Step:
@@ -123,13 +133,37 @@ class _Step:
         def linear():
             return either(b, self._is(KIND_OF_LEAK, LINEAR), lambda: [b.fsub(v, amount)], to_zero)
 
-        return either(b, self._is(KIND_OF_LEAK, EXPONENTIAL), lambda: [b.fmul(v, amount)], linear)[0]
+        def without_exponent():
+            return either(b, self._is_whole(), lambda: self._whole_left(v, amount), linear)
+
+        return either(b, self._is(KIND_OF_LEAK, EXPONENTIAL), lambda: [b.fmul(v, amount)], without_exponent)[0]
+
+    def _is_whole(self):
+        return self.b.icmp_signed(">=", load(self.b, self.choices, INDEX(KIND_OF_LEAK)), INDEX(FRACTION))
+
+    def _whole_left(self, x, decay):
+        """What a step leaves of whole numbers of units: `fraction_left` or `shift_left_over` of `neuro.dynamics.step`."""
+        b, unit, per_unit = self.b, self.constant(UNIT), self.constant(PER_UNIT)
+
+        def fraction():
+            product = b.fmul(b.fmul(b.fpext(x, WIDE), b.fpext(decay, WIDE)), b.fpext(per_unit, WIDE))
+            return [b.fmul(b.fptrunc(_call(b, "llvm.trunc.v16f64", product), VECTOR), unit)]
+
+        def shift():
+            share = b.fmul(b.fsub(ONE, decay), per_unit)
+            part = _call(b, "llvm.floor.v16f32", b.fmul(x, share))
+            least = b.select(b.fcmp_ordered(">", part, ONE), part, ONE)
+            part = b.select(b.fcmp_ordered(">", x, ZERO), least, part)
+            return [b.fsub(x, b.fmul(part, unit))]
+
+        return either(b, self._is(KIND_OF_LEAK, FRACTION), fraction, shift)
 
     def driven(self, u, sums, currents):
-        """i_k = decay_k · i_k + c_k;  u + i_1 + i_2 + …"""
+        """i_k = decay_k · i_k + c_k, or its whole numbers leak;  u + i_1 + i_2 + …"""
 
         def add_current(b, c, values):
-            decayed = b.fmul(self._old(b.add(c, INDEX(SYN))), self.constant(b.add(c, INDEX(DECAY_SYN))))
+            old, decay = self._old(b.add(c, INDEX(SYN))), self.constant(b.add(c, INDEX(DECAY_SYN)))
+            decayed = either(b, self._is_whole(), lambda: self._whole_left(old, decay), lambda: [b.fmul(old, decay)])[0]
             i = b.fadd(decayed, b.load(b.gep(sums, [c]), align=4))
             self._keep(b.add(c, INDEX(SYN)), i)
             return [b.fadd(values[0], i)]

@@ -8,21 +8,28 @@ import torch
 from neuro.dynamics.model import Constants, NeuronModel
 from neuro.dynamics.vector import LANES
 
-LEAK, THETA, V_RESET, FLOOR, BIAS, BETA, DECAY_A, DECAY_SYN = range(8)  # rows of constants; one DECAY_SYN a current
+LEAK, THETA, V_RESET, FLOOR, BIAS, BETA, DECAY_A, UNIT, PER_UNIT = range(9)  # rows of constants
+DECAY_SYN = 9  # and a row from there on for each current
 KIND_OF_LEAK, TO_VALUE, HOLDS, HAS_FLOOR, ADAPTATION, RESTS = range(6)  # places of choices
-EXPONENTIAL, LINEAR, LINEAR_TO_ZERO = range(3)
+EXPONENTIAL, LINEAR, LINEAR_TO_ZERO, FRACTION, SHIFT = range(5)
 NO_ADAPTATION, CURRENT, THRESHOLD = range(3)
 V, A, SYN = range(3)  # rows of the state; one SYN a current
-LEAKS = {"exponential": EXPONENTIAL, "linear": LINEAR, "linear_to_zero": LINEAR_TO_ZERO}
+LEAKS = {
+    "exponential": EXPONENTIAL,
+    "linear": LINEAR,
+    "linear_to_zero": LINEAR_TO_ZERO,
+    "fraction": FRACTION,
+    "shift": SHIFT,
+}
 ADAPTATIONS = {"none": NO_ADAPTATION, "current": CURRENT, "threshold": THRESHOLD}
 
 
 def rows_of(model: NeuronModel, constants: Constants) -> np.ndarray:
-    """Give constants as rows, float32 [7 + C, N]; the floor is −∞ where the model has none."""
+    """Give constants as rows, float32 [9 + C, N]; the floor is −∞ where the model has none."""
     k = constants
     floor = k.floor if model.floor else torch.full_like(k.floor, -torch.inf)
-    rows = torch.stack([k.leak, k.theta, k.v_reset, floor, k.bias, k.beta, k.decay_a, *k.decay_syn])
-    return rows.detach().float().numpy()
+    each = (k.leak, k.theta, k.v_reset, floor, k.bias, k.beta, k.decay_a, k.unit, 1 / k.unit, *k.decay_syn)
+    return torch.stack(each).detach().float().numpy()
 
 
 def choices_of(model: NeuronModel, constants: Constants, rests: bool) -> list[int]:

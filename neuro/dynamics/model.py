@@ -2,13 +2,19 @@
 
 One time step, fixed in order so that every backend gives the same bits (float32, no fused operations):
 
-    i_k = (decay_k · i_k) + c_k
+    i_k = (decay_k · i_k) + c_k          fraction, shift: leak(i_k) + c_k
     u   = leak(v)
     u   = ((u + i_1) + i_2) + … + bias;   u − β·a for current adaptation
     u   = max(u, floor)
     z   = u ≥ θ  (θ + β·a for threshold adaptation)  and refractory == 0
     v   = u − θ | v_reset where z;   while refractory: hold v_reset or integrate
     a   = (decay_a · a) + z;   refractory = refractory_steps where z, else max(refractory − 1, 0)
+
+Chips of whole numbers leak so that v and i_k stay multiples of a unit g, a power of two. A decay d is n / 2^bits for
+fraction and 1 − 2^−n for shift:
+
+    fraction: d · x rounded towards zero to a multiple of g
+    shift:    x − ⌊(1 − d) · x⌋, the part rounded down to a multiple of g, and at least g where x > 0
 """
 
 from __future__ import annotations
@@ -21,8 +27,8 @@ import torch
 
 @dataclass(frozen=True)
 class NeuronModel:
-    """Five choices: leak exponential | linear | linear_to_zero, reset subtract | to_value, refractory hold | integrate,
-    floor True | False, adaptation none | current | threshold."""
+    """Five choices: leak exponential | linear | linear_to_zero | fraction | shift, reset subtract | to_value, refractory
+    hold | integrate, floor True | False, adaptation none | current | threshold."""
 
     leak: str = "exponential"
     reset: str = "subtract"
@@ -35,7 +41,8 @@ class NeuronModel:
 class ParameterSet:
     """The constants of a population, every float a float32 made once in float64.
 
-    leak: decay of v per step (exponential) or what a step takes away (linear). decay_syn: one a current.
+    leak: decay of v per step (exponential, fraction, shift) or what a step takes away (linear). decay_syn: one a current.
+    unit: what v and currents are multiples of, where the leak is fraction or shift; else nothing reads it.
     """
 
     leak: float
@@ -47,6 +54,7 @@ class ParameterSet:
     beta: float = 0.0
     decay_a: float = 0.0
     refractory_steps: int = 0
+    unit: float = 1.0
 
 
 class Constants(NamedTuple):
@@ -61,6 +69,7 @@ class Constants(NamedTuple):
     beta: torch.Tensor
     decay_a: torch.Tensor
     refractory_steps: torch.Tensor
+    unit: torch.Tensor
 
     def to(self, device, dtype=torch.float32) -> Constants:
         """Give them on a device, floats in another precision."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from neuro.dynamics.model import Constants, NeuronModel, State
+from neuro.dynamics.step import WHOLE
 
 PseudoDerivative = Callable[[torch.Tensor], torch.Tensor]
 
@@ -102,9 +103,13 @@ def _forward(scan: Scan, state: State, history, drive, recurrent, tunes: bool = 
             total = drive[c][t]
             for d, delay in enumerate(scan.delays):
                 total = torch.addmm(total, z[before + t - delay], transposed[d * currents + c])
-            i[c].mul_(k.decay_syn[c]).add_(total)
+            if model.leak in WHOLE:
+                i[c] = WHOLE[model.leak](i[c], k.decay_syn[c], k.unit)
+            else:
+                i[c].mul_(k.decay_syn[c])
+            i[c].add_(total)
         now = u[t]
-        _leak_into(now, model.leak, last, k.leak)
+        _leak_into(now, model.leak, last, k)
         for current in i:
             now.add_(current)
         if biased:
@@ -135,8 +140,11 @@ def _forward(scan: Scan, state: State, history, drive, recurrent, tunes: bool = 
     )
 
 
-def _leak_into(out, kind: str, v, amount) -> None:
-    if kind == "exponential":
+def _leak_into(out, kind: str, v, k: Constants) -> None:
+    amount = k.leak
+    if kind in WHOLE:
+        out.copy_(WHOLE[kind](v, amount, k.unit))
+    elif kind == "exponential":
         torch.mul(v, amount, out=out)
     elif kind == "linear":
         torch.sub(v, amount, out=out)
@@ -227,6 +235,6 @@ def _reset_jump(model: NeuronModel, u, busy, k: Constants) -> torch.Tensor:
 
 def _leak_slope(model: NeuronModel, k: Constants, v) -> torch.Tensor | None:
     """∂u/∂v: the decay; 1 (None); or 1 only where the membrane was farther from zero than one step's leak."""
-    if model.leak == "exponential":
+    if model.leak == "exponential" or model.leak in WHOLE:
         return k.leak
     return (v.abs() > k.leak).to(v.dtype) if model.leak == "linear_to_zero" else None

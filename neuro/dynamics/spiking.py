@@ -99,12 +99,12 @@ class Spiking:
 
     @cached_property
     def by_lane(self) -> np.ndarray:
-        """Constants [7 + C, N · 16]."""
+        """Constants [9 + C, N · 16]."""
         return flat.rows_of(self.model, self.constants).repeat(LANES, 1)
 
     @cached_property
     def by_neuron(self) -> np.ndarray:
-        """The same as vectors [N, 7 + C, 16]."""
+        """The same as vectors [N, 9 + C, 16]."""
         return flat.vectors_of(self.by_lane)
 
     @cached_property

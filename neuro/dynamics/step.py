@@ -28,8 +28,10 @@ def step(
 
     `fire` may be differentiable; the equations stand in `neuro.dynamics.model`.
     """
-    i = torch.stack([decay * old + c for decay, old, c in zip(constants.decay_syn, state.i, drive, strict=True)])
-    u = leak(model.leak, state.v, constants.leak)
+    fade = model.leak if model.leak in WHOLE else "exponential"
+    decayed = (leak(fade, i, decay, constants.unit) for i, decay in zip(state.i, constants.decay_syn, strict=True))
+    i = torch.stack([old + c for old, c in zip(decayed, drive, strict=True)])
+    u = leak(model.leak, state.v, constants.leak, constants.unit)
     for current in i:
         u = u + current
     u = u + constants.bias
@@ -48,13 +50,41 @@ def step(
     return z, State(v, i, a, refractory)
 
 
-def leak(kind: str, v: torch.Tensor, amount: torch.Tensor) -> torch.Tensor:
-    """Let the membrane leak for one step, without input."""
+def leak(kind: str, v: torch.Tensor, amount: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
+    """Let a membrane, or a current, leak for one step without input; gradients of whole numbers are those of the decay."""
     if kind == "exponential":
         return amount * v
+    if kind in WHOLE:
+        return _Decay.apply(v, amount, WHOLE[kind](v.detach(), amount, unit))
     if kind == "linear":
         return v - amount
     return torch.sign(v) * (v.abs() - amount).clamp_min(0)
+
+
+def fraction_left(v: torch.Tensor, decay: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
+    """decay · v towards zero to whole units; the product of 24 and 24 bits is exact in float64."""
+    return torch.trunc(v.double() * decay.double() / unit.double()).to(v.dtype) * unit
+
+
+def shift_left_over(v: torch.Tensor, decay: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
+    """v less its (1 − decay)th part, a power of two of it in whole units, rounded down, at least 1 where v > 0."""
+    part = torch.floor(v * ((1 - decay) / unit))
+    return v - torch.where(v > 0, part.clamp_min(1), part) * unit
+
+
+WHOLE = {"fraction": fraction_left, "shift": shift_left_over}
+"""Leaks that keep membranes and currents whole numbers of units."""
+
+
+class _Decay(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, v, decay, value):
+        ctx.save_for_backward(decay)
+        return value
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * ctx.saved_tensors[0], None, None
 
 
 def reset(model: NeuronModel, u: torch.Tensor, z: torch.Tensor, constants: Constants) -> torch.Tensor:

@@ -26,7 +26,7 @@ STEPS_TO_DOZE = 64  # between looks whether a block has come to rest
 def run_stream(neurons, moving, ring, now, words, given, given_at, pending, own, alone, spikes, spike_at, shown, v):
     """Advance by T steps, or until `spikes` could overflow; gives the steps done.
 
-    neurons: choices, kind [K], constants [·, 7 + C, 16], resting [·, 16], sleeps; vector n has the constants of its kind.
+    neurons: choices, kind [K], constants [·, 9 + C, 16], resting [·, 16], sleeps; vector n has the constants of its kind.
     moving: state [K, 2 + C, 16], refractory [K, 16], awake [blocks]. now: the first step's row of the ring.
     given, given_at [T + 1]: the sources with an event in each step, as often as they have one. pending: neurons that
     fired in the step before the first, if the ring does not know of them yet. own: source number of the first neuron;

@@ -42,6 +42,7 @@ from neuro.dynamics.flat import (
     HOLDS,
     KIND_OF_LEAK,
     LEAK,
+    LINEAR,
     LINEAR_TO_ZERO,
     RESTS,
     SYN,
@@ -67,7 +68,7 @@ def forward_tile(
     """Step through bits [H + T, S], filling in those of the own neurons; where: steps and neurons from, to.
 
     start [C · N + 1], offset and weight: the words of each neuron and current, offset = delay · S − source row. dense: see
-    `neuro.dynamics.columns`. state [N, 2 + C, 16] and refractory [N, 16] are advanced by constants [N, 7 + C, 16] and
+    `neuro.dynamics.columns`. state [N, 2 + C, 16] and refractory [N, 16] are advanced by constants [N, 9 + C, 16] and
     resting [N, 16]. u, a and busy are [T, N · 16], or [1, N · 16] if not to be kept; v [T, N · 16], or of length 0; so is
     i [T, C, N · 16], the currents before each step.
     """
@@ -217,7 +218,7 @@ def backward_tile(
             if choices[ADAPTATION]:
                 through = of_v if choices[ADAPTATION] == CURRENT else of_z
                 through_adaptation(of_a, constants[DECAY_A, low:high], beta, through)
-            if choices[KIND_OF_LEAK] == EXPONENTIAL:
-                multiply(of_v, constants[LEAK, low:high])
-            elif choices[KIND_OF_LEAK] == LINEAR_TO_ZERO:
+            if choices[KIND_OF_LEAK] == LINEAR_TO_ZERO:
                 stop_near_zero(of_v, v[t, low:high], constants[LEAK, low:high])
+            elif choices[KIND_OF_LEAK] != LINEAR:
+                multiply(of_v, constants[LEAK, low:high])

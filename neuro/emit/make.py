@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from neuro.dynamics import ParameterSet
 from neuro.emit.biases import with_constants
 from neuro.emit.conductance import pair_weights, with_rows
 from neuro.emit.crossbar import SPLITTER_EXPONENT, crossbar_frames, relays_of, splitter_set
@@ -96,7 +97,7 @@ def _manifest(network: Network, sets: list) -> dict:
             ),
             *({"chip": c, "core": k, "exponent": SPLITTER_EXPONENT} for c, k in plan.splitter_cores),
         ],
-        "parameter_sets": [{"id": i, **_hexed(asdict(s))} for i, s in enumerate(sets)],
+        "parameter_sets": [{"id": i, **_constants(s)} for i, s in enumerate(sets)],
     }
 
 
@@ -110,6 +111,11 @@ def _output(network: Network, name: str) -> dict:
         "classes": output.classes,
         "decay": float(network.readouts[name].decay).hex() if linear else None,
     }
+
+
+def _constants(constants: ParameterSet) -> dict:
+    """The constants of a set; the unit of whole numbers is that of its core's grid exponent."""
+    return _hexed({name: value for name, value in asdict(constants).items() if name != "unit"})
 
 
 def _hexed(values: dict) -> dict:

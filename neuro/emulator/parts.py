@@ -16,7 +16,7 @@ from neuro.emulator.wiring import Wiring
 class Part:
     """Neurons `first` … `first + size − 1` in K vectors of 16, and the words that end there.
 
-    kind [K], constants [kinds, 7 + C, 16], resting [kinds, 16]: vectors that are alike share their constants, which then
+    kind [K], constants [kinds, 9 + C, 16], resting [kinds, 16]: vectors that are alike share their constants, which then
     stay in the first cache; what fills the last vector up cannot fire. words: see `neuro.dynamics.stream`; delays of
     neurons are one step shorter, as their events are handed over a step later.
     """

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from scipy.sparse import csr_array
 
-from neuro.dynamics import Constants, NeuronModel, stack
+from neuro.dynamics import WHOLE, Constants, NeuronModel, stack
 from neuro.emulator.device import constants_on, words_on
 from neuro.errors import TableError
 from neuro.tables import Joined, Tables, ill_formed
@@ -65,8 +65,9 @@ def wire(tables: Tables, virtual=None) -> Wiring:
     neuron = tables.chip.neuron
     exponents = tables.exponents
     places = zip(joined.neurons["chip"], joined.neurons["core"], strict=True)
+    grid = np.array([2.0 ** exponents[place] for place in places])
     model = NeuronModel(neuron.leak, neuron.reset, neuron.refractory, neuron.floor is not None, neuron.adaptation)
-    constants, words = _constants(joined), joined.words
+    constants, words = _constants(joined, grid), joined.words
     if virtual is not None:
         virtual.refuse_other(tables.chip)
         constants, words = constants_on(model, constants, joined, virtual), words_on(joined, virtual)
@@ -74,18 +75,19 @@ def wire(tables: Tables, virtual=None) -> Wiring:
         model=model,
         constants=constants,
         weights=_weights(joined, words),
-        grid=np.array([2.0 ** exponents[place] for place in places]),
+        grid=grid,
         currents=len(tables.manifest.currents),
         inputs=joined.inputs,
     )
 
 
-def _constants(joined: Joined) -> Constants:
+def _constants(joined: Joined, grid: np.ndarray) -> Constants:
     sets = joined.manifest.parameter_sets
     place = {entry.id: i for i, entry in enumerate(sets)}
     one_each = stack([entry.to_set() for entry in sets], [1] * len(sets))
     of_neuron = torch.from_numpy(np.array(joined.neurons["parameters"].map(place), dtype=np.int64))
-    return Constants(*(column[..., of_neuron].contiguous() for column in one_each))
+    each = Constants(*(column[..., of_neuron].contiguous() for column in one_each))
+    return each._replace(unit=torch.from_numpy(grid).float()) if joined.chip.neuron.leak in WHOLE else each
 
 
 def _weights(joined: Joined, words: pd.DataFrame) -> dict[int, csr_array]:

@@ -10,7 +10,15 @@ from neuro.descriptor import Chip
 from neuro.errors import DescriptionError
 from neuro.tables import Tables, load_tables
 
-FORMATS = {"samna": "configuration.json", "netparser": "network.txt", "ranc": "ranc.json", "tiles": "tiles.json"}
+FORMATS = {
+    "samna": "configuration.json",
+    "netparser": "network.txt",
+    "ranc": "ranc.json",
+    "tiles": "tiles.json",
+    "xylo": "xylo.json",
+    "odin": "synapses.bin",
+    "c": "network.h",
+}
 """Every format, with the file that marks its folder."""
 
 

@@ -28,12 +28,14 @@ def refuse_findings(tables: Tables) -> None:
         raise TableError(f"{len(findings)} limits of {tables.chip.label} exceeded, first: {findings[0]}")
 
 
-def save(folder: str | Path, files: Mapping[str, str], tables: Tables, kept: Iterable[str], overwrite: bool) -> None:
+def save(
+    folder: str | Path, files: Mapping[str, str | bytes], tables: Tables, kept: Iterable[str], overwrite: bool
+) -> None:
     """Write a vendor's files, and the tables they do not hold, in one step; the first file marks the folder."""
 
     def fill(new: Path) -> None:
-        for name, text in files.items():
-            write_file(new / name, text.encode("ascii"))
+        for name, content in files.items():
+            write_file(new / name, content if isinstance(content, bytes) else content.encode("ascii"))
         Tables(tables.manifest, {table: tables.frames[table] for table in kept}).save(new / NETWORK)
 
     build_folder(folder, fill, (*files, NETWORK), overwrite)

@@ -17,9 +17,10 @@ from pathlib import Path
 
 from neuro.descriptor import Chip
 from neuro.errors import DescriptionError, TableError
+from neuro.formats.differences import refuse_differences
 from neuro.formats.network import load, refuse_findings, save
 from neuro.formats.ranc_cores import bus_lines, cores_of, frames_of
-from neuro.formats.ranc_file import refuse_differences, refuse_misshapen
+from neuro.formats.ranc_file import refuse_misshapen
 from neuro.formats.ranc_grid import Grid
 from neuro.tables import Tables
 from neuro.tables.strict import parse_json, read_bytes

@@ -30,18 +30,6 @@ def refuse_misshapen(content: object, network: Tables, grid: Grid, file: str) ->
                 raise TableError(f"{where}.neurons.{k}.destination_core_offset: leads to no core ({x + dx}, {y + dy})")
 
 
-def refuse_differences(have: object, wanted: object, where: str) -> None:
-    """Raise TableError at the first value that is not what writing the configuration again would give."""
-    if type(have) is type(wanted) is dict:
-        for key in wanted:
-            refuse_differences(have[key], wanted[key], f"{where}: {key}" if ": " not in where else f"{where}.{key}")
-    elif type(have) is type(wanted) is list and len(have) == len(wanted):
-        for number, pair in enumerate(zip(have, wanted, strict=True)) if have != wanted else ():
-            refuse_differences(*pair, f"{where}.{number}")
-    elif have != wanted:
-        raise TableError(f"{where} is {str(have)[:60]}, allowed: {str(wanted)[:60]}; export again")
-
-
 def _form(axons: int, types: int) -> dict:
     """What a file holds: objects by their keys, lists by an item and their length, whole numbers by their range."""
     neuron = {"weights": (ANY, types), **dict.fromkeys(SILENT, ANY), "destination_core_offset": (ANY, 2)}

@@ -15,7 +15,7 @@ from torch import nn
 from neuro.descriptor import Chip
 from neuro.errors import DescriptionError, FeasibilityError
 from neuro.nn.checksum import UNPROJECTED, checksum
-from neuro.placement import grid_exponent
+from neuro.placement import grid_exponent, whole_bits
 
 
 def grid_bits(events: int, units: float) -> int:
@@ -35,18 +35,25 @@ class BaseWeights(nn.Module):
     def __init__(self, chip: Chip, thetas: list[float], names: list[str], bits: int):
         super().__init__()
         self.names, self.bits = names, bits
-        exponents = [grid_exponent(chip.weights.base_max * theta, bits) for theta in thetas]
+        whole = whole_bits(chip) if chip.weights.shifts else None
+        exponents = [grid_exponent(chip.weights.base_max * theta, whole or bits) for theta in thetas]
         self.register_buffer("exponents", torch.tensor(exponents, dtype=torch.int32))
         self.register_buffer("units", torch.ones(len(thetas), len(names), dtype=torch.int64))
         self.latent = nn.Parameter(torch.zeros(len(thetas), len(names)))
         self.stamp: int | None = None
         self.dac = _dac(chip)
         self.unit_a = chip.weights.weight_unit_a
+        self.shifts = 2 ** np.array(chip.weights.shifts, dtype=np.int64)
         self._refuse_unreachable(chip, thetas)
 
     def _refuse_unreachable(self, chip: Chip, thetas: list[float]) -> None:
         for core, theta in enumerate(thetas):
             allowed = self.realisable(core)
+            if allowed is not None and not len(allowed) and self.dac is None:
+                raise DescriptionError(
+                    f"weights.shifts are {', '.join(map(str, chip.weights.shifts))} on {chip.label}, allowed here: below "
+                    f"{self.bits}, so that float32 adds a row exactly; let neurons listen to fewer sources"
+                )
             if allowed is not None and not len(allowed):
                 raise DescriptionError(
                     f"threshold {theta:g}: no code of the bias DAC of {chip.label} gives a base weight between "
@@ -56,6 +63,8 @@ class BaseWeights(nn.Module):
 
     def realisable(self, core: int) -> np.ndarray | None:
         """The values of one core, ascending, in units of its grid; None where every whole number is one."""
+        if len(self.shifts):
+            return self.shifts[self.shifts < 2**self.bits]
         if self.dac is None:
             return None
         units = np.round(self.dac[:, 2] / self.unit_a / 2.0 ** int(self.exponents[core])).astype(np.int64)

@@ -41,6 +41,8 @@ def first_latent(
     limits = word_limits(plan, name)
     words = (chip.weights.slots or math.inf) if limits is None else float(limits[:, -1].mean())
     fan_in = min(float(mask.sum() / len(mask)), words, chip.cores.axons or math.inf)
+    if name in plan.budgets:
+        fan_in = min(fan_in, float(plan.budgets[name].sum()) / len(mask))
     bound = population.init_gain * population.threshold * math.sqrt(3 / max(fan_in, 1.0))
     return (torch.rand(mask.shape, generator=generator) * 2 - 1) * bound * mask, source
 

@@ -9,7 +9,7 @@ import torch
 from neuro import weights
 from neuro.errors import DescriptionError
 from neuro.nn.bases import BaseWeights, grid_bits, rows_of
-from neuro.placement import Plan, high_columns, word_limits
+from neuro.placement import Plan, high_columns, highest_threshold, whole_bits, word_limits
 
 
 def build_bases(plan: Plan) -> BaseWeights | None:
@@ -17,7 +17,7 @@ def build_bases(plan: Plan) -> BaseWeights | None:
     chip = plan.chip
     if chip.weights.kind == "float":
         return None
-    thetas = [0.0] * len(plan.cores)
+    thetas = [highest_threshold(plan.spec) if chip.weights.shifts else 0.0] * len(plan.cores)
     for name, population in plan.spec.populations.items():
         for core in set(plan.core_index(name).tolist()):
             thetas[core] = max(thetas[core], population.threshold)
@@ -29,7 +29,7 @@ def weight_bits(plan: Plan) -> int:
     chip = plan.chip
     free = grid_bits(chip.inputs.events_per_step, row_units(plan))
     if chip.weights.kind != "crossbar":
-        return free
+        return min(free, whole_bits(chip) or free)
     if chip.weights.weight_bits - 1 > free:
         raise DescriptionError(
             f"weights.weight_bits is {chip.weights.weight_bits} on {chip.cores.axons} axons, allowed: at most "
@@ -97,7 +97,7 @@ def build_scheme(plan: Plan, population: str, bases: BaseWeights | None, rows=sl
         levels = weights.spaced_levels(devices.states, devices.ratio or math.inf, devices.nonlinearity)
         shared = values.dim() == 1
         return weights.ConductanceScheme(levels, values, devices.gain, grid[:1] if shared else grid)
-    return weights.LevelScheme(
+    levels = weights.LevelScheme(
         w.levels,
         have,
         "free" if w.sign == "type" else w.sign,
@@ -105,6 +105,9 @@ def build_scheme(plan: Plan, population: str, bases: BaseWeights | None, rows=sl
         grid=rows_of(bases.grid()[:, None], cores).squeeze(-1),
         groups=cores,
     )
+    if population not in plan.budgets:
+        return levels
+    return weights.FanOutScheme(levels, torch.from_numpy(plan.budgets[population]))
 
 
 def _types_of(plan: Plan, current: str) -> tuple[str, ...]:

@@ -34,11 +34,18 @@ class Core:
     silent: tuple[int, ...]
     residents: dict[str, int] = field(default_factory=dict)
     unheard: int = 0  # residents nobody listens to; they take the silent places first
+    outputs: int | None = None  # of the room, what populations that are read out have to themselves
+    read: frozenset[str] = frozenset()
 
-    def usable(self, is_source: bool) -> int:
+    def usable(self, name: str, is_source: bool) -> int:
         """How many more neurons fit; a neuron that must stay silent holds none that others listen to."""
         silent = max(0, len(self.silent) - self.unheard) if is_source else 0
-        return self.room - sum(self.residents.values()) - silent
+        if self.outputs is None:
+            return self.room - sum(self.residents.values()) - silent
+        room = self.outputs if name in self.read else self.room - self.outputs
+        return (
+            room - sum(n for other, n in self.residents.items() if (other in self.read) == (name in self.read)) - silent
+        )
 
 
 def assign_cores(spec: NetworkSpec, chip: Chip, parameters: dict[str, ParameterSet], shared: bool) -> list[Core]:
@@ -49,15 +56,16 @@ def assign_cores(spec: NetworkSpec, chip: Chip, parameters: dict[str, ParameterS
     places = [(c, k) for c in range(chip.chips) for k in range(chip.cores.per_chip)]
     if chip.defects:
         places.sort(key=lambda place: (place[0], -int(neuron_words(chip, *place).sum())))
-    cores = [_core(chip, *place) for place in places]
-    sources = {p.source for p in spec.projections}
+    sources, read = {p.source for p in spec.projections}, frozenset(o.population for o in spec.outputs.values())
+    _refuse_outputs(spec, sources & read, read, chip)
+    cores = [_core(chip, read, *place) for place in places]
     for name in sorted(spec.populations, key=lambda name: -_need(name, spec, chip) if chip.defects else 0):
         population = spec.populations[name]
         fits = [core for core in cores if _compatible(core, name, spec, chip, parameters, shared)]
-        whole = [core for core in fits if core.usable(name in sources) >= population.size]
+        whole = [core for core in fits if core.usable(name, name in sources) >= population.size]
         left = population.size
         for core in whole[:1] or fits:
-            taken = min(left, core.usable(name in sources))
+            taken = min(left, core.usable(name, name in sources))
             if taken > 0:
                 core.residents[name] = taken
                 core.unheard += 0 if name in sources else taken
@@ -69,10 +77,10 @@ def assign_cores(spec: NetworkSpec, chip: Chip, parameters: dict[str, ParameterS
     return sorted((core for core in cores if core.residents), key=lambda core: (core.chip, core.core))
 
 
-def _core(chip: Chip, c: int, k: int) -> Core:
+def _core(chip: Chip, read: frozenset[str], c: int, k: int) -> Core:
     alive = is_alive(chip, c, k)
     silent = tuple(n for core, n in chip.tags.silent_sources if core == k and alive[n])
-    return Core(c, k, int(alive.sum()), silent)
+    return Core(c, k, int(alive.sum()), silent, outputs=chip.cores.outputs, read=read)
 
 
 def _need(name: str, spec: NetworkSpec, chip: Chip) -> int:
@@ -88,7 +96,35 @@ def _compatible(core: Core, name: str, spec: NetworkSpec, chip: Chip, parameters
     for constant, limit in chip.neuron.distinct_per_core.items():
         if len({CONSTANTS[constant](parameters[p]) for p in together}) > limit:
             return False
+    if len({parameters[p] for p in together}) > (chip.neuron.sets_per_core or len(together)):
+        return False
+    if signs_by_source(chip) and len({s for p in together for s in spec.sources_of(p)}) < sum(
+        len(spec.sources_of(p)) for p in together
+    ):
+        return False
     return heard(spec, together) <= _tellable(chip, spec, (core.chip, core.core))
+
+
+def signs_by_source(chip: Chip) -> bool:
+    """Whether a core keeps one sign for each source, so that populations that share a source cannot share a core."""
+    return chip.weights.kind == "levels" and chip.weights.sign == "source"
+
+
+def _refuse_outputs(spec: NetworkSpec, both: set[str], read: frozenset[str], chip: Chip) -> None:
+    """Refuse populations that are read out and do what the neurons of cores.outputs cannot."""
+    if chip.cores.outputs is None:
+        return
+    for p in spec.projections if not chip.inputs.to_outputs else ():
+        if p.source in spec.inputs and p.target in read:
+            raise FitError(
+                f"outputs: population {p.target} is read out and listens to input {p.source}, allowed on {chip.label}: "
+                "other populations alone; let a hidden population listen to the input"
+            )
+    if both:
+        raise FitError(
+            f"outputs: population {sorted(both)[0]} is read out and listened to, allowed on {chip.label}: one of the two, "
+            "as neurons that are read out send nowhere else; read another population"
+        )
 
 
 def heard(spec: NetworkSpec, populations: tuple[str, ...]) -> int:
@@ -114,6 +150,14 @@ def _refuse(name: str, size: int, left: int, spec: NetworkSpec, chip: Chip, shar
     places = [(c, k) for c in range(chip.chips) for k in range(chip.cores.per_chip)]
     dead = sum(int((~is_alive(chip, *place)).sum()) for place in places)
     deaf = sum(sources > _tellable(chip, spec, place) for place in places)
+    if chip.cores.outputs is not None:
+        read = any(o.population == name for o in spec.outputs.values())
+        room = chip.cores.outputs if read else chip.cores.neurons - chip.cores.outputs
+        raise FitError(
+            f"{'outputs' if read else 'neurons'}: {left} of the {size} neurons of population {name} found no place, "
+            f"allowed on {chip.label}: {room} neurons a core that {'are' if read else 'are not'} read out, {len(places)} "
+            f"cores; make populations smaller by {left} neurons"
+        )
     raise FitError(
         f"neurons: {left} of the {size} neurons of population {name} found no core, allowed on {chip.label}: {len(places)} "
         f"cores of {chip.cores.neurons} neurons"
@@ -121,6 +165,7 @@ def _refuse(name: str, size: int, left: int, spec: NetworkSpec, chip: Chip, shar
         + (f", {deaf} of the cores reached by fewer than the {sources} tags it listens to" if deaf else "")
         + ("" if shared else " and, here, one population")
         + f"; make populations smaller by {left} neurons, or give them equal constants so that they can share cores"
+        + (", and no source in common, as a core has one sign for each source" if signs_by_source(chip) else "")
     )
 
 
@@ -149,6 +194,8 @@ def assign_neurons(spec: NetworkSpec, chip: Chip, cores: list[Core]) -> dict[str
         order = np.lexsort((-neuron_words(chip, *here), cost))
         silent = np.isin(order, core.silent)
         order = order[~silent] if name in sources else np.concatenate([order[silent], order[~silent]])
+        if core.outputs is not None:
+            order = order[(order >= chip.cores.neurons - core.outputs) == (name in core.read)]
         ids = np.sort(order[~taken[here][order]][:n])
         taken[here][ids] = True
         for target in targets:

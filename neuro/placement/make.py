@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from neuro.descriptor import Chip, SynapseType
 from neuro.errors import DescriptionError, FitError
+from neuro.placement.budgets import refuse_rows, words_of_sources
 from neuro.placement.circuits import refuse_unreachable, refuse_unreachable_lines, refuse_untrainable
 from neuro.placement.cores import assign_cores, assign_neurons, latches
 from neuro.placement.fanout import lay_out_crossbars
@@ -41,8 +42,10 @@ def place(spec: NetworkSpec, chip: Chip, seed: int = 0) -> Plan:
         inputs=inputs,
         latches=latches(spec, chip, parameters, locations),
         fanouts=fanouts,
+        budgets=words_of_sources(spec, chip, locations, len(currents)) if _by_source(chip) else {},
     )
     _check_projections(plan)
+    refuse_rows(plan)
     return plan
 
 
@@ -50,10 +53,10 @@ def _lay_out(spec: NetworkSpec, chip: Chip, parameters):
     """Give each population cores of its own; where that cannot be, let populations share cores, then sources share out
     routes and tags if the network takes whom it can reach.
 
-    A source's sign belongs to the axon of a core, so on chips of that kind populations never share; nor where a pair of
-    conductances weighs something at rest, for then a neuron hears every row of its core.
+    A source's sign belongs to the axon of a core, so on chips of that kind populations that share a source never share;
+    nor do any where a pair of conductances weighs something at rest, for then a neuron hears every row of its core.
     """
-    alone = chip.weights.kind == "levels" and chip.weights.sign == "source" or _rest_weighs(chip)
+    alone = _rest_weighs(chip)
     for thinned in (False, True) if spec.candidates == "reachable" else (False,):
         for shared in (False,) if alone else (False, True):
             try:
@@ -68,6 +71,12 @@ def _lay_out(spec: NetworkSpec, chip: Chip, parameters):
 def _rest_weighs(chip: Chip) -> bool:
     """Whether a pair of conductances that nobody programmed has a weight."""
     return chip.weights.kind == "conductance" and chip.devices.ratio is not None and chip.devices.gain != 1
+
+
+def _by_source(chip: Chip) -> bool:
+    """Whether the chip limits the words of a source; the float twin has none."""
+    limits = (chip.cores.memory, chip.weights.fan_out, chip.weights.fan_out_mean)
+    return chip.weights.kind != "float" and any(limit is not None for limit in limits)
 
 
 def _types_in_use(spec: NetworkSpec, chip: Chip, currents: tuple[str, ...]) -> tuple[SynapseType, ...]:

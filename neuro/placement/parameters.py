@@ -10,7 +10,7 @@ import numpy as np
 from neuro.descriptor import Chip
 from neuro.dynamics import NeuronModel, ParameterSet
 from neuro.errors import DescriptionError
-from neuro.placement.grid import crossbar_unit
+from neuro.placement.grid import weight_unit
 from neuro.task import NetworkSpec, Population
 
 
@@ -33,7 +33,21 @@ def currents_in_use(spec: NetworkSpec, chip: Chip) -> tuple[str, ...]:
                     f"populations.{name}: current {current!r} is not one of {chip.label}; allowed: {', '.join(known)}"
                 )
             used.add(current)
+        _refuse_outputs(name, population, spec, chip)
     return tuple(name for name in known if name in used)
+
+
+def _refuse_outputs(name: str, population: Population, spec: NetworkSpec, chip: Chip) -> None:
+    """Raise DescriptionError where neurons that are read out would have a current that theirs have not."""
+    if chip.cores.outputs is None or all(o.population != name for o in spec.outputs.values()):
+        return
+    have = [current.name for current in chip.currents if current.outputs]
+    for current in _by_current(population, chip.currents[0].name):
+        if current not in have:
+            raise DescriptionError(
+                f"populations.{name}: neurons that are read out have no current {current!r} on {chip.label}; allowed: "
+                f"{', '.join(have)}"
+            )
 
 
 def listens_with(population: Population, chip: Chip) -> tuple[str, ...]:
@@ -57,6 +71,7 @@ def parameter_set(name: str, spec: NetworkSpec, chip: Chip, currents: tuple[str,
             f"{where}.decay_syn: events act in their own step alone on {chip.label}, allowed: 0, or tau_syn_s, which is "
             "left out here"
         )
+    decays = {c: decay if c in instant else held_decay(f"{where}: {c}", decay, chip) for c, decay in decays.items()}
     adaptation = population.adaptation
     if adaptation and chip.neuron.adaptation == "none":
         raise DescriptionError(f"{where}.adaptation: the neurons of {chip.label} do not adapt; leave it out")
@@ -64,7 +79,7 @@ def parameter_set(name: str, spec: NetworkSpec, chip: Chip, currents: tuple[str,
     rests = chip.neuron.refractory != "none"
     constants = ParameterSet(
         leak=_f32(_leak(where, population, spec, chip)),
-        decay_syn=tuple(0.0 if c in instant else _f32(decays.get(c, 0.0)) for c in currents),
+        decay_syn=tuple(0.0 if c in instant else _f32(decays.get(c, _no_current(chip))) for c in currents),
         theta=_f32(population.threshold),
         v_reset=_f32(population.v_reset),
         floor=_f32(floor),
@@ -75,25 +90,54 @@ def parameter_set(name: str, spec: NetworkSpec, chip: Chip, currents: tuple[str,
         else 0.0,
         refractory_steps=round(population.refractory_s / spec.dt_s) if rests else 0,
     )
-    return _in_whole_units(where, constants, population.threshold, chip) if chip.neuron.constant_bits else constants
+    if not chip.neuron.constant_bits:
+        return constants
+    return _in_whole_units(where, constants, weight_unit(chip, spec, name), chip)
 
 
-def _in_whole_units(where: str, constants: ParameterSet, threshold: float, chip: Chip) -> ParameterSet:
+def _in_whole_units(where: str, constants: ParameterSet, unit: float, chip: Chip) -> ParameterSet:
     """Round constants to whole weight units, a linear leak and the bias as one number; refuse what has too many bits."""
-    unit = crossbar_unit(chip, threshold)
     if chip.neuron.leak == "linear":
         constants = replace(constants, leak=constants.leak - constants.bias, bias=0.0)
     whole = {}
     for constant, bits in chip.neuron.constant_bits.items():
         name = {"tau_mem": "leak", "threshold": "theta"}.get(constant, constant)
-        units, most = round(getattr(constants, name) / unit), 2 ** (bits - 1) - 1
+        step, most = chip.neuron.constant_steps.get(constant, 1), 2 ** (bits - 1) - 1
+        units = round(getattr(constants, name) / unit / step) * step
         if abs(units) > most or (name == "theta" and units < 1):
             raise DescriptionError(
                 f"{where}: {constant} is {getattr(constants, name):g}, {units} units of {unit:g}, allowed on {chip.label}: "
-                f"at most {most} units either way, for thresholds at least 1"
+                f"at most {most} units either way, for thresholds at least {step}"
             )
         whole[name] = units * unit
+    if chip.neuron.decay_bits is not None:
+        whole["unit"] = unit
     return replace(constants, **whole)
+
+
+def held_decay(where: str, decay: float, chip: Chip) -> float:
+    """Give the nearest decay per step that neurons can have: any, or n / 2^bits, or 1 − 2^−n by the time constant.
+
+    Raises DescriptionError for a decay too slow for the chip.
+    """
+    bits = chip.neuron.decay_bits
+    if bits is None:
+        return decay
+    if chip.neuron.leak == "fraction":
+        return max(1, round(decay * 2**bits)) / 2**bits
+    most = 2**bits - 1
+    shift = max(0, round(math.log2(-1 / math.log(decay)))) if 0 < decay < 1 else 0 if decay == 0 else math.inf
+    if shift > most:
+        raise DescriptionError(
+            f"{where}: a decay of {decay:g} a step is too slow, allowed on {chip.label}: time constants up to {2**most} "
+            f"steps, as shifts have {bits} bits"
+        )
+    return 1 - 2.0**-shift
+
+
+def _no_current(chip: Chip) -> float:
+    """The decay of a current that a neuron does not hear: none is left, or as little as can be."""
+    return 2.0**-chip.neuron.decay_bits if chip.neuron.leak == "fraction" else 0.0
 
 
 def _by_current(population: Population, first: str) -> dict[str, float]:
@@ -102,12 +146,13 @@ def _by_current(population: Population, first: str) -> dict[str, float]:
 
 
 def _leak(where: str, population: Population, spec: NetworkSpec, chip: Chip) -> float:
-    if chip.neuron.leak == "exponential":
+    if chip.neuron.leak in ("exponential", "fraction", "shift"):
         if population.leak is not None:
             raise DescriptionError(
                 f"{where}.leak: the membrane of {chip.label} leaks exponentially; give tau_mem_s or decay_mem"
             )
-        return population.decay_mem if population.decay_mem is not None else _decay(population.tau_mem_s, spec.dt_s)
+        decay = population.decay_mem if population.decay_mem is not None else _decay(population.tau_mem_s, spec.dt_s)
+        return held_decay(f"{where}: the membrane", decay, chip)
     if population.tau_mem_s is not None:  # as much as an exponential membrane loses at half its threshold
         return population.threshold / 2 * (1 - _decay(population.tau_mem_s, spec.dt_s))
     if population.leak is None:

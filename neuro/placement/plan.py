@@ -11,7 +11,7 @@ from neuro.descriptor import Chip, SynapseType
 from neuro.dynamics import ParameterSet
 from neuro.placement.boards import tags_of_core, word_limits
 from neuro.placement.fanout import Fanout
-from neuro.placement.grid import crossbar_unit
+from neuro.placement.grid import weight_unit
 from neuro.placement.parameters import listens_with
 from neuro.task import NetworkSpec
 
@@ -34,7 +34,8 @@ class Plan:
 
     locations: population -> int array [n, 3] of (chip, core, neuron). types: synapse types in use, in descriptor order.
     fanouts: where a neuron has one destination, how each population reaches who listens; routes and inputs are then
-    empty, as training decides who gets an axon.
+    empty, as training decides who gets an axon. budgets: population -> the most words of each column in each of `cores`,
+    int [K, M], where the chip limits words by source and the limit can be met.
     """
 
     spec: NetworkSpec
@@ -47,6 +48,7 @@ class Plan:
     inputs: tuple[Route, ...]
     latches: tuple[tuple[int, int, int, str], ...]
     fanouts: dict[str, Fanout] = field(default_factory=dict)
+    budgets: dict[str, np.ndarray] = field(default_factory=dict)
 
     @cached_property
     def cores(self) -> tuple[tuple[int, int], ...]:
@@ -149,6 +151,9 @@ class Plan:
             heard = sum(r.target_chip == chip and core in r.cores for r in (*self.routes, *self.inputs))
             told = tags_of_core(self.chip, chip, core)
             lines.append(f"  chip {chip} core {core} tells {heard} sources apart (of {told})")
+        for name, words in self.budgets.items():
+            here = words[np.unique(self.core_index(name))]
+            lines.append(f"  {name}: a source has {here.min()} to {here.max()} words in a core")
         return "\n".join([*lines, *map(self._describe_fanout, self.fanouts)])
 
     def _describe_words(self, name: str) -> str:
@@ -166,7 +171,7 @@ class Plan:
         way = (
             f"{len(cores)} cores of splitters, one step more" if fanout.splits else f"{len(fanout.copies)} copies each"
         )
-        unit = crossbar_unit(self.chip, self.spec.populations[name].threshold)
+        unit = weight_unit(self.chip, self.spec, name)
         return (
             f"  {name} may hear {self.width(name)} sources on {self.chip.cores.axons} axons a core; {len(fanout.targets)} "
             f"cores listen to it: {way}; threshold {constants.theta / unit:g}, leak {constants.leak / unit:g} weight units"

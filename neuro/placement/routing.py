@@ -28,6 +28,8 @@ def route(
     for name in spec.populations:
         _check_reach(name, reach[name], chip, locations[name])
     book = _TagBook(chip, sum(spec.size_of(s) for s in reach))
+    if chip.tags.echo:
+        book.keep_echoes(locations)
     routes = [r for target in range(chip.chips) for r in _neurons_to(target, spec, chip, locations, reach, book)]
     if chip.defects:
         _check_rows(routes, chip)
@@ -100,6 +102,11 @@ class _TagBook:
         if (chip, core) not in self.used:
             self.used[chip, core] = ~usable_tags(self.chip, chip, [core], self.size)
         return self.used[chip, core]
+
+    def keep_echoes(self, locations: dict[str, np.ndarray]) -> None:
+        """Keep the own ids of neurons in use for themselves, in their own core."""
+        for c, k, n in np.concatenate(list(locations.values())).tolist():
+            self.core(c, k)[n] = True
 
     def free(self, chip: int, cores: tuple[int, ...]) -> np.ndarray:
         """Tags nobody uses in any of some cores, those first that most of their words are good for, ascending."""

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from neuro.placement.boards import tags_per_core
-from neuro.tables import Tables, check
+from neuro.tables import Joined, Tables, check, ill_formed
+from neuro.tables.check_sources import memory_bits, words_of_neurons
 
 CORE = ["chip", "core"]
 NEURON = [*CORE, "neuron"]
@@ -43,11 +44,28 @@ def limits_of(tables: Tables) -> list[Limit]:
         limits.append(Limit("sources told apart by the fullest core", _heard(routes, inputs), tags_per_core(chip)))
     return [
         *limits,
+        *_of_sources(tables),
         Limit("route rows of a neuron", _most(routes, NEURON), rows),
         Limit("hops along one axis", _hops(routes, chip.board.columns), chip.routes.max_hop),
         Limit("input channels of a chip", _most(_channels(inputs), ["target_chip"]), chip.inputs.channels),
         Limit("limits exceeded, all kinds", len(check(tables)), 0),
     ]
+
+
+def _of_sources(tables: Tables) -> list[Limit]:
+    """What sources take, on chips that limit it."""
+    chip, findings = tables.chip, ill_formed(tables)
+    if findings or (chip.cores.memory is None and chip.weights.fan_out is None):
+        return []
+    joined, limits = Joined(tables), []
+    if chip.weights.fan_out is not None:
+        words = words_of_neurons(joined)["words"]
+        limits.append(Limit("words of the busiest neuron", int(words.max()) if len(words) else 0, chip.weights.fan_out))
+    if chip.cores.memory is not None:
+        bits = memory_bits(joined)["bits"]
+        most = int(bits.max()) if len(bits) else 0
+        limits.append(Limit("bits of the fullest synapse memory", most, chip.cores.memory.bits))
+    return limits
 
 
 def _most(frame: pd.DataFrame, by: list[str]) -> int:

@@ -14,6 +14,8 @@ from neuro.tables.finding import CORE, NEURON, Finding, found
 from neuro.tables.joined import HERE, Joined
 from neuro.tables.manifest import Parameters
 
+FIXED = ("linear", "linear_to_zero")
+"""Leaks of a fixed amount; the others are decays."""
 CONSTANTS = {
     "tau_mem": lambda p: p.leak,
     "tau_syn": lambda p: p.decay_syn,
@@ -27,7 +29,7 @@ CONSTANTS = {
 
 def neuron_findings(joined: Joined) -> list[Finding]:
     """Find constants the chip's neurons cannot have, alone or together in a core."""
-    return [*_constants(joined), *_whole(joined), *_distinct(joined), *_latches(joined)]
+    return [*_constants(joined), *_decays(joined), *_whole(joined), *_distinct(joined), *_latches(joined)]
 
 
 def _constants(joined: Joined) -> Iterator[Finding]:
@@ -47,8 +49,7 @@ def _bounds(p: Parameters, joined: Joined) -> Iterator[tuple[str, float, float, 
     neuron = joined.chip.neuron
     most = float(np.finfo(np.float32).max)
     floor = -math.inf if neuron.floor is None else float(np.float32(neuron.floor))
-    low = {"exponential": 0.0, "linear_to_zero": 0.0, "linear": -most}[neuron.leak]
-    yield "leak", p.leak, low, 1.0 if neuron.leak == "exponential" else most
+    yield "leak", p.leak, -most if neuron.leak == "linear" else 0.0, most if neuron.leak in FIXED else 1.0
     instant = {current.name for current in joined.chip.currents if current.instant}
     for current, decay in zip(joined.manifest.currents, p.decay_syn, strict=True):
         yield f"decay_syn of {current}", decay, 0.0, 0.0 if current in instant else 1.0
@@ -61,6 +62,29 @@ def _bounds(p: Parameters, joined: Joined) -> Iterator[tuple[str, float, float, 
     yield "decay_a", p.decay_a, 0.0, 1.0
 
 
+def _decays(joined: Joined) -> Iterator[Finding]:
+    """Chips of whole numbers: decays are n / 2^bits, or 1 − 2^−n."""
+    neuron = joined.chip.neuron
+    if neuron.decay_bits is None:
+        return
+    instant = {current.name for current in joined.chip.currents if current.instant}
+    for p in joined.manifest.parameter_sets:
+        currents = zip(joined.manifest.currents, p.decay_syn, strict=True)
+        decays = {"leak": p.leak} | {f"decay_syn of {c}": decay for c, decay in currents if c not in instant}
+        for name, decay in decays.items():
+            if neuron.leak == "fraction":
+                steps, allowed = (
+                    decay * 2**neuron.decay_bits,
+                    f"1 to {2**neuron.decay_bits}, over {2**neuron.decay_bits}",
+                )
+                good = steps == round(steps) and steps >= 1
+            else:
+                most = 2**neuron.decay_bits - 1
+                good, allowed = decay in {1 - 0.5**n for n in range(most + 1)}, f"1 - 2^-n, n from 0 to {most}"
+            if not good:
+                yield Finding(name, f"manifest parameter set {p.id}", repr(decay), allowed)
+
+
 def _whole(joined: Joined) -> Iterator[Finding]:
     """Constants that are whole numbers of a core's weight units, of so many bits with sign."""
     limits = {**joined.chip.neuron.constant_bits}
@@ -70,8 +94,10 @@ def _whole(joined: Joined) -> Iterator[Finding]:
         where = f"manifest parameter set {number} on {CORE.format(chip=chip, core=core)}"
         for constant, bits in limits.items():
             units, most = CONSTANTS[constant](sets[number]) / 2.0 ** exponents[chip, core], 2 ** (bits - 1) - 1
-            if units != round(units):
-                yield Finding(f"{constant} in weight units", where, repr(units), "a whole number")
+            step = joined.chip.neuron.constant_steps.get(constant, 1)
+            if units != round(units) or units % step:
+                allowed = "a whole number" if step == 1 else f"a multiple of {step}"
+                yield Finding(f"{constant} in weight units", where, repr(units), allowed)
             elif abs(units) > most:
                 yield Finding(f"{constant} in weight units", where, int(abs(units)), most)
 
@@ -89,6 +115,11 @@ def _distinct(joined: Joined) -> list[Finding]:
         counts = neurons.groupby(["chip", "core"])["value"].nunique().reset_index()
         over = counts[counts["value"] > limit]
         findings += found(f"values of {constant}", over, CORE, itemgetter("value"), limit)
+    limit = joined.chip.neuron.sets_per_core
+    if limit is not None:
+        neurons = joined.neurons.assign(value=_values(joined, tuple(CONSTANTS)))
+        sets = neurons.groupby(["chip", "core"])["value"].nunique().reset_index()
+        findings += found("sets of constants", sets[sets["value"] > limit], CORE, itemgetter("value"), limit)
     return findings
 
 

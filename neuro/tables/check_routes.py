@@ -6,13 +6,13 @@ from operator import itemgetter
 
 import numpy as np
 
-from neuro.tables.finding import NEURON, ROUTE, Finding, found
+from neuro.tables.finding import CORE, NEURON, ROUTE, Finding, found
 from neuro.tables.joined import HERE, Joined, spread_over_cores
 
 
 def route_findings(joined: Joined) -> list[Finding]:
     """Find neurons with more routes than rows, routes that go too far, chips with too many input channels."""
-    return [*_entries(joined), *_cores(joined), *_hops(joined), *_channels(joined)]
+    return [*_entries(joined), *_cores(joined), *_rows_of_cores(joined), *_hops(joined), *_channels(joined)]
 
 
 def _entries(joined: Joined) -> list[Finding]:
@@ -35,6 +35,15 @@ def _cores(joined: Joined) -> list[Finding]:
     reached = routes.groupby([*HERE, "route"])["target_core"].size().reset_index()
     over = reached[reached["target_core"] > limit]
     return found("cores of a route", over, ROUTE, itemgetter("target_core"), limit)
+
+
+def _rows_of_cores(joined: Joined) -> list[Finding]:
+    limit = joined.chip.routes.per_core
+    if limit is None:
+        return []
+    rows = spread_over_cores(joined.tables.frames["routes"], joined.chip)
+    rows = rows.groupby(["chip", "core"]).size().rename("rows").reset_index()
+    return found("routes of a core", rows[rows["rows"] > limit], CORE, itemgetter("rows"), limit)
 
 
 def _hops(joined: Joined) -> list[Finding]:

@@ -68,12 +68,26 @@ def _one_scale(joined: Joined, weights: pd.DataFrame) -> list[Finding]:
     range_of = cores.agg(low=("low", "max"), high=("high", "min")).reset_index()
     split = range_of[range_of["low"] > range_of["high"]]
     findings = found("scale of levels", split, CORE, "values of more than one scale", "one scale times the levels")
+    findings += _shifted(joined, range_of)
     slots, most = joined.chip.weights.slots, float(np.abs(levels_of(joined.chip)).max())
     if slots is None or most == 0:
         return findings
     limit = 2 ** base_bits(joined.chip.inputs.events_per_step, slots * most) - 1
     over = range_of[(range_of["low"] > limit + 0.5) & (range_of["low"] <= range_of["high"])]
     return findings + found("scale of levels", over, CORE, lambda row: math.ceil(row["low"]), limit)
+
+
+def _shifted(joined: Joined, range_of: pd.DataFrame) -> list[Finding]:
+    """Chips of whole numbers: the scale of a core is one of the powers of two its words can be shifted by."""
+    shifts = joined.chip.weights.shifts
+    if not shifts:
+        return []
+    fits = [
+        any(low <= 2**k <= high for k in shifts) for low, high in zip(range_of["low"], range_of["high"], strict=True)
+    ]
+    wrong = range_of[~np.array(fits, dtype=bool) & (range_of["low"] <= range_of["high"]).to_numpy()]
+    allowed = "2^n, n one of " + ", ".join(map(str, shifts))
+    return found("scale of levels", wrong, CORE, lambda row: round((row["low"] + row["high"]) / 2), allowed)
 
 
 def _sums(joined: Joined) -> list[Finding]:

@@ -13,6 +13,7 @@ from neuro.tables.check_ranges import range_findings
 from neuro.tables.check_readout import readout_findings
 from neuro.tables.check_references import reference_findings
 from neuro.tables.check_routes import route_findings
+from neuro.tables.check_sources import source_findings
 from neuro.tables.check_synapses import synapse_findings
 from neuro.tables.check_tags import tag_findings
 from neuro.tables.check_weights import weight_findings
@@ -26,6 +27,7 @@ LIMITS = (
     synapse_findings,
     board_findings,
     axon_findings,
+    source_findings,
     weight_findings,
     dac_findings,
     circuit_findings,

@@ -3,6 +3,7 @@
 from neuro.weights.conductance import ConductanceScheme
 from neuro.weights.counts import CountScheme
 from neuro.weights.crossbar import CrossbarScheme
+from neuro.weights.fanout import FanOutScheme
 from neuro.weights.floats import FloatScheme
 from neuro.weights.levels import LevelScheme
 from neuro.weights.masks import MaskScheme
@@ -15,6 +16,7 @@ __all__ = [
     "ConductanceScheme",
     "CountScheme",
     "CrossbarScheme",
+    "FanOutScheme",
     "FloatScheme",
     "LevelScheme",
     "MaskScheme",

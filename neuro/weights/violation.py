@@ -73,6 +73,23 @@ def _over_nested(words: np.ndarray, used: np.ndarray, limits: np.ndarray, high: 
     ]
 
 
+def over_fan_out(used: np.ndarray, groups: np.ndarray, budgets) -> list[Violation]:
+    """Find columns of entries in use (bool [N, M, …]) with more words in a group's rows than budgets [G, M] allow."""
+    limits = as_array(budgets)
+    found = []
+    for name in np.unique(groups):
+        members = np.flatnonzero(groups == name)
+        words = used[members].reshape(len(members), used.shape[1], -1).sum((0, 2))
+        found += [
+            Violation(
+                int(members[0]), f"words of column {column} in group {name}", int(words[column]), f"{limit} words"
+            )
+            for column, limit in enumerate(limits[name].tolist())
+            if words[column] > limit
+        ]
+    return found
+
+
 def not_allowed(used: np.ndarray, allowed) -> list[Violation]:
     """Find entries in use (bool, [N, M], [N, M, C] or [N, M, C, D]) at places `allowed` excludes."""
     if allowed is None:

@@ -30,7 +30,11 @@ ONE_MISTAKE = [
     ("slots: 4", "slots: [4]", f"19: weights.slots: have [4], allowed: {WHOLE}, or null"),
     ("slots: 4", "slots: {a: 4}", f"19: weights.slots: have a mapping with the keys a, allowed: {WHOLE}, or null"),
     ("slots: 4", "slots:", "19: weights.slots: is missing; kind counts needs the words per neuron"),
-    ("leak: exponential", "leak: expo", "5: neuron.leak: have expo, allowed: exponential, linear or linear_to_zero"),
+    (
+        "leak: exponential",
+        "leak: expo",
+        "5: neuron.leak: have expo, allowed: exponential, linear, linear_to_zero, fraction or shift",
+    ),
     ("floor: -0.5", "floor: 1e400", "8: neuron.floor: have 1e400, which is not finite, allowed: a number, or null"),
     ("floor: -0.5", "floor: .nan", "8: neuron.floor: have .nan, which is not finite, allowed: a number, or null"),
     ("floor: -0.5", "floor: -.inf", "8: neuron.floor: have -.inf, which is not finite, allowed: a number, or null"),
@@ -40,7 +44,7 @@ ONE_MISTAKE = [
         "  slots: 4",
         "  sltos: 4\n  slots: 4",
         "19: weights.sltos: unknown key, did you mean slots? allowed: kind, slots, word_bits, "
-        "bases, levels, axon_types, weight_bits, sign, base_max, dac, weight_unit_a",
+        "bases, levels, axon_types, weight_bits, sign, shifts, fan_out, fan_out_mean, base_max, dac, weight_unit_a",
     ),
     (
         "{tau_mem: 2}",
@@ -227,9 +231,9 @@ def test_all_mistakes_at_once_in_the_order_of_the_file(chip_file, mistakes):
     )
     assert mistakes(path) == [
         "4 mistakes in this chip:",
-        "chip.yaml:4: neuron.leak: is missing, needed: exponential, linear or linear_to_zero",
+        "chip.yaml:4: neuron.leak: is missing, needed: exponential, linear, linear_to_zero, fraction or shift",
         "chip.yaml:5: neuron.leek: unknown key, did you mean leak? allowed: leak, reset, refractory, floor, "
-        "adaptation, distinct_per_core, constant_bits, latches",
+        "adaptation, distinct_per_core, sets_per_core, constant_bits, constant_steps, decay_bits, latches",
         f"chip.yaml:19: weights.slots: have none, allowed: {WHOLE}, or null",
         "chip.yaml:26: tags.bits: have 1e400, which is not finite, allowed: a whole number from 1 to 32",
     ]

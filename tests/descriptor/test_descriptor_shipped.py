@@ -14,15 +14,19 @@ from neuro.errors import DescriptionError
 
 NAMES = [
     "binary-core",
+    "brainscales2",
     "dynapse1",
     "dynapse2",
     "generic",
+    "loihi",
     "nvm-mac",
+    "odin",
     "pcm-crossbar",
     "rram-crossbar",
     "truenorth",
+    "xylo-audio2",
 ]
-REAL = {"dynapse1", "dynapse2", "truenorth"}
+REAL = {"brainscales2", "dynapse1", "dynapse2", "loihi", "odin", "truenorth", "xylo-audio2"}
 
 
 def test_names():
@@ -105,6 +109,42 @@ def test_truenorth_limits():
     assert (chip.cores.per_chip, chip.cores.columns, chip.cores.neurons, chip.cores.axons) == (4096, 64, 256, 256)
     assert (chip.weights.axon_types, chip.weights.weight_bits, chip.delays.route_max) == (4, 9, 15)
     assert (chip.routes.entries, chip.routes.cores) == (1, 1)
+
+
+def test_loihi_limits():
+    chip = load_chip("loihi")
+    assert (chip.cores.per_chip, chip.cores.neurons, chip.cores.axons, chip.routes.per_core) == (128, 1024, 4096, 4096)
+    assert chip.cores.memory.bits == 16384 * 64
+    assert chip.weights.word_bits == 8 + (chip.cores.neurons - 1).bit_length()
+    assert (max(chip.weights.levels), min(chip.weights.levels), len(chip.weights.levels)) == (127, -127, 254)
+    largest = max(chip.weights.shifts)
+    assert largest == 1 + 6 + 7  # sign mode mixed, real exponent 6 + 7
+    assert (chip.neuron.sets_per_core, chip.neuron.decay_bits, chip.neuron.constant_steps) == (
+        32,
+        12,
+        {"threshold": 64},
+    )
+
+
+def test_xylo_limits():
+    chip = load_chip("xylo-audio2")
+    assert (chip.cores.neurons - chip.cores.outputs, chip.cores.outputs, chip.inputs.channels) == (1000, 8, 16)
+    assert (chip.inputs.events_per_step, chip.weights.fan_out, chip.weights.fan_out_mean) == (15, 64, 32)
+    assert set(chip.weights.levels) == set(range(-128, 128)) - {0}
+    assert [current.outputs for current in chip.currents] == [True, False] and not chip.inputs.to_outputs
+
+
+def test_brainscales2_limits():
+    chip = load_chip("brainscales2")
+    assert (chip.cores.per_chip, chip.cores.neurons, chip.cores.axons, chip.weights.sign) == (2, 256, 256, "source")
+    assert chip.weights.levels == tuple(range(1, 64))
+
+
+def test_odin_limits():
+    chip = load_chip("odin")
+    assert (chip.cores.per_chip, chip.cores.neurons, chip.cores.axons, chip.weights.sign) == (1, 256, 256, "source")
+    assert (chip.weights.levels, chip.weights.word_bits, chip.tags.echo) == (tuple(range(1, 8)), 4, True)
+    assert chip.cores.neurons * 256 * chip.weights.word_bits == 8192 * 32
 
 
 @pytest.mark.parametrize("name", ["dynapse1", "dynapse2"])

@@ -66,6 +66,35 @@ case(
     [0, 0, 0, 0, 0, 0, 1],
     [-1.0, -0.75, -0.5, -0.25, 0.0, 0.0, 0.5],
 )
+# in quarters: u1 = 3 | u2 = ⌊9/4⌋ + 3 = 5 fires, v = 1 | u3 = ⌊3/4⌋ + 3 = 3 | u4 = 2 − 11 = −9
+# u5 = −⌊27/4⌋ = −6 | u6 = −4 | u7 = −3 + 7 = 4 fires
+case(
+    "a fraction is left, towards zero",
+    {"leak": "fraction"},
+    {"leak": 0.75, "decay_syn": (0.0,), "theta": 1.0, "unit": 0.25},
+    [[0.75, 0.75, 0.75, -2.75, 0.0, 0.0, 1.75]],
+    [0, 1, 0, 0, 0, 0, 1],
+    [0.75, 0.25, 0.75, -2.25, -1.5, -1.0, 0.0],
+)
+# in quarters, a quarter of it goes: u1 = 3 | u2 = 3 − 1 (⌊3/4⌋ = 0, but at least 1) + 0 | u3 = 1 | u4 = 0 − 9 = −9
+# u5 = −9 + 3 (⌊−9/4⌋ = −3) = −6 | u6 = −6 + 2 | u7 = −4 + 1 + 7 = 4 fires
+case(
+    "a shifted part goes, at least one unit",
+    {"leak": "shift"},
+    {"leak": 0.75, "decay_syn": (0.0,), "theta": 1.0, "unit": 0.25},
+    [[0.75, 0.0, 0.0, -2.25, 0.0, 0.0, 1.75]],
+    [0, 0, 0, 0, 0, 0, 1],
+    [0.75, 0.5, 0.25, -2.25, -1.5, -1.0, 0.0],
+)
+# i in quarters: 3 | ⌊9/4⌋ = 2 | 1 | 0 …; u1 = 3 | u2 = ⌊9/4⌋ + 2 = 4 fires, v = 0 | u3 = 0 + 1 | u4 = ⌊3/4⌋ + 0 …
+case(
+    "currents are whole numbers too",
+    {"leak": "fraction"},
+    {"leak": 0.75, "decay_syn": (0.75,), "theta": 1.0, "unit": 0.25},
+    [[0.75, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]],
+    [0, 1, 0, 0, 0, 0, 0],
+    [0.75, 0.0, 0.25, 0.0, 0.0, 0.0, 0.0],
+)
 # u1 = .625 | u2 = 1.25 fires, v = .25 | u3 = .875 | u4 = 1.5 fires, v = .5 | u5 = 1.125 fires, v = .125 | u6 = .75
 case(
     "reset by subtraction, no leak",

@@ -8,10 +8,18 @@ import pytest
 from random_networks import chip_of, random_spec
 
 import neuro
-from neuro.errors import FitError, NeuroError
-from neuro.formats import netparser, samna
+from neuro.errors import DescriptionError, FitError, NeuroError
+from neuro.formats import c, netparser, odin, samna, xylo
 
-PAIRS = [("dynapse1", samna), ("dynapse1", netparser), ("dynapse2", samna)]
+PAIRS = [
+    ("dynapse1", samna),
+    ("dynapse1", netparser),
+    ("dynapse2", samna),
+    ("odin", odin),
+    ("xylo-audio2", xylo),
+    ("xylo-audio2", c),
+    ("loihi", c),
+]
 PIECES = (
     "[",
     "]",
@@ -39,19 +47,20 @@ EVERY = 40  # rows of the bias tables that are left out, so that reading is quic
 def small_export(folder, name, module):
     """An export of a small network, on a chip with a short bias table."""
     chip = chip_of(name, ())
-    kept = {setting.code for setting in chip.circuits.biases}
-    short = {
-        kind: tuple(row for i, row in enumerate(table) if i % EVERY == 0 or row[:2] in kept)
-        for kind, table in chip.bias_dac.model_dump().items()
-    }
-    chip = chip.model_copy(update={"bias_dac": type(chip.bias_dac).model_validate(short)})
+    if chip.circuits is not None:
+        kept = {setting.code for setting in chip.circuits.biases}
+        short = {
+            kind: tuple(row for i, row in enumerate(table) if i % EVERY == 0 or row[:2] in kept)
+            for kind, table in chip.bias_dac.model_dump().items()
+        }
+        chip = chip.model_copy(update={"bias_dac": type(chip.bias_dac).model_validate(short)})
     rng = np.random.default_rng(3)
     while True:
         try:
             tables = neuro.export(neuro.Network(neuro.place(random_spec(rng, chip), chip), seed=0))
             module.write(tables, folder)
             return
-        except FitError:
+        except (FitError, DescriptionError):
             continue
 
 
@@ -75,7 +84,7 @@ def mutate(path, rng) -> str:
         case 5:
             new = data[:at] + data[at + int(rng.integers(1, 8)) :]
         case _:
-            digits = [i for i, byte in enumerate(data) if 48 <= byte < 58]
+            digits = [i for i, byte in enumerate(data) if 48 <= byte < 58] or range(len(data))
             k = digits[rng.integers(len(digits))]
             new = data[:k] + str(rng.integers(0, 300)).encode() + data[k + 1 :]
     path.write_bytes(new)
@@ -108,7 +117,8 @@ def attempt(folder, original, module, seeds):
 def test_a_mutated_file_is_read_or_refused(tmp_path, name, module):
     small_export(tmp_path / "original", name, module)
     ends = attempt(tmp_path / "mutated", tmp_path / "original", module, range(100))
-    assert ends["read"] >= 3 and ends["refused"] >= 20, ends
+    least = {c: 0, xylo: 1}.get(module, 3)  # a header says everything twice: words, and who reaches them
+    assert ends["read"] >= least and ends["refused"] >= 20, ends
 
 
 @pytest.mark.slow
@@ -116,7 +126,7 @@ def test_a_mutated_file_is_read_or_refused(tmp_path, name, module):
 def test_a_mutated_file_is_read_or_refused_many_times(tmp_path, name, module):
     small_export(tmp_path / "original", name, module)
     ends = attempt(tmp_path / "mutated", tmp_path / "original", module, range(1000, 4400))
-    assert ends["read"] >= 100 and ends["refused"] >= 1000, ends
+    assert ends["read"] >= {c: 0, xylo: 30}.get(module, 100) and ends["refused"] >= 1000, ends
 
 
 @pytest.mark.parametrize("text, words", [

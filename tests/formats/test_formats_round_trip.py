@@ -7,9 +7,16 @@ from random_networks import random_network
 
 import neuro
 from neuro.errors import DescriptionError, NeuroError, TableError
-from neuro.formats import format_of, netparser, samna
+from neuro.formats import c, format_of, netparser, odin, samna, xylo
 
-PAIRS = [("dynapse1", samna), ("dynapse1", netparser), ("dynapse2", samna)]
+PAIRS = [
+    ("dynapse1", samna),
+    ("dynapse1", netparser),
+    ("dynapse2", samna),
+    ("odin", odin),
+    ("xylo-audio2", xylo),
+    *((name, c) for name in ("odin", "xylo-audio2", "loihi")),
+]
 SEEDS = range(8)
 
 

@@ -54,7 +54,9 @@ def simulate(network, x):
             constants = _constants(population, spec.dt_s, plan, chip)
             if chip.constant_bits:
                 core = plan.cores.index(tuple(int(x) for x in plan.locations[name][0][:2]))
-                constants = _in_units(population, constants, spec.dt_s, 2.0 ** int(network.bases.exponents[core]))
+                in_units = _in_whole if chip.decay_bits else _in_units
+                unit = 2.0 ** int(network.bases.exponents[core])
+                constants = in_units(population, constants, spec.dt_s, unit, plan.chip)
             z, membrane = _step(chip, constants, states[name], drive)
             spikes[name][t], v[name][t] = z, membrane
     return spikes, v
@@ -110,21 +112,58 @@ def _constants(population, dt_s, plan, chip):
     }
 
 
-def _in_units(population, k, dt_s, unit):
+def _in_units(population, k, dt_s, unit, chip):
     """Whole numbers of weight units; a time constant is what an exponential membrane loses at half its threshold."""
     leak = population.leak
     if leak is None:
         leak = population.threshold / 2 * (1 - math.exp(-dt_s / population.tau_mem_s))
     whole = {"leak": leak - population.bias, "theta": population.threshold, "v_reset": population.v_reset, "bias": 0.0}
+    if chip.neuron.leak == "linear_to_zero":
+        whole["leak"] = leak
     gone = {"syn": [F(0) for _ in k["syn"]], "steps": 0}
     return k | {name: F(round(value / unit) * unit) for name, value in whole.items()} | gone
 
 
+def _in_whole(population, k, dt_s, unit, chip):
+    """Whole numbers of weight units; decays as the n of n / 2^bits, or of x − (x >> n), never 0 for currents heard."""
+    steps = chip.neuron.constant_steps
+    constants = {"theta": ("threshold", population.threshold), "v_reset": ("v_reset", population.v_reset)}
+    constants["bias"] = ("bias", population.bias)
+    whole = {}
+    for key, (name, value) in constants.items():
+        step = steps.get(name, 1)
+        whole[key] = F(round(value / unit / step) * step * unit)
+    bits = chip.neuron.decay_bits
+
+    def number(decay):
+        if chip.neuron.leak == "fraction":
+            return max(1, round(float(decay) * 2**bits))
+        return max(0, round(math.log2(-1 / math.log(float(decay))))) if decay else 0
+
+    rests = {} if chip.neuron.refractory != "none" else {"steps": 0}
+    return k | whole | rests | {"unit": unit, "syn": [number(d) for d in k["syn"]], "leak": number(k["leak"])}
+
+
+def _left(chip, x, n, unit):
+    """What integers leave: |x| · n / 2^bits without its fraction, or x − (x >> n), at least 1 less where x > 0."""
+    units = np.rint(x.astype(np.float64) / unit).astype(np.int64)
+    if chip.leak == "fraction":
+        left = np.sign(units) * ((np.abs(units) * n) >> chip.decay_bits)
+    else:
+        gone = units >> n
+        left = units - np.where((gone == 0) & (units != 0), 1, gone)
+    return (left * unit).astype(F)
+
+
 def _step(chip, k, state, drive):
     """One step of the equations in float32, every product and every sum rounded."""
-    state["i"] = np.stack([F(d) * i + c for d, i, c in zip(k["syn"], state["i"], drive, strict=True)])
+    whole = chip.leak in ("fraction", "shift")
+    fade = (lambda x, n: _left(chip, x, n, k["unit"])) if whole else lambda x, d: F(d) * x
+    state["i"] = np.stack([fade(i, d) + c for d, i, c in zip(k["syn"], state["i"], drive, strict=True)])
     v, a, ready = state["v"], state["a"], state["r"] == 0
-    if chip.leak == "exponential":
+    if whole:
+        u = fade(v, k["leak"])
+    elif chip.leak == "exponential":
         u = k["leak"] * v
     elif chip.leak == "linear":
         u = v - k["leak"]

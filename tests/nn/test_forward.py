@@ -71,6 +71,24 @@ CASES = {
                          "out": {"size": 4, "leak": 0.0, "tau_syn_s": 0.005, "route_delay": 2}},
          "projections": (("x", "hidden"), ("hidden", "hidden"), ("out", "hidden"), ("hidden", "out"))},
     ),
+    "loihi, a memory that is short": (
+        "loihi", ["cores.memory.bits=768", "cores.neurons=6", "neuron.decay_bits=5"],
+        {"populations": {"hidden": {"size": 6, "tau_mem_s": 0.02, "tau_syn_s": 0.005, "refractory_s": 0.002, "bias": 0.05},
+                         "out": {"size": 4, "tau_mem_s": 0.01, "tau_syn_s": 0.01, "threshold": 0.7}}},
+    ),
+    "xylo, short of words, two currents": (
+        "xylo-audio2", ["weights.fan_out=4", "cores.neurons=14"],
+        {"populations": {"hidden": {"size": 6, "tau_mem_s": 0.02, "tau_syn_s": TWO, "bias": 0.05},
+                         "out": {"size": 4, "tau_mem_s": 0.01, "tau_syn_s": 0.01, "threshold": 0.7}}},
+    ),
+    "brainscales2": ("brainscales2", [], {}),
+    "odin": (
+        "odin", ["weights.base_max=0.25"],
+        {"inputs": {"x": 9},
+         "populations": {"hidden": {"size": 6, "tau_mem_s": 0.02, "tau_syn_s": 0.005},
+                         "out": {"size": 4, "leak": 0.1, "tau_syn_s": 0.005, "threshold": 0.7}},
+         "projections": (("x", "hidden"), ("hidden", "out"))},
+    ),
     "float twin": ("dynapse1", ["weights.kind=float"], {"populations": {"out": {"size": 6}},
                                                         "projections": (("x", "out"), ("out", "out"))}),
 }  # fmt: skip

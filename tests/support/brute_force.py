@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import floor
+
 import numpy as np
 
 F = np.float32
@@ -10,14 +13,14 @@ F = np.float32
 class Neuron:
     """One neuron, in scalars of float32."""
 
-    def __init__(self, model, parameters, currents: int):
-        self.m, self.p = model, parameters
+    def __init__(self, model, parameters, currents: int, unit: float = 1.0):
+        self.m, self.p, self.unit = model, parameters, unit
         self.v, self.a, self.rest = F(0), F(0), 0
         self.i = [F(0)] * currents
 
     def step(self, drive: list[float]) -> int:
         m, p = self.m, self.p
-        self.i = [F(d) * i + F(c) for d, i, c in zip(p.decay_syn, self.i, drive, strict=True)]
+        self.i = [self._fade(F(d), i) + F(c) for d, i, c in zip(p.decay_syn, self.i, drive, strict=True)]
         u = self._leak()
         for current in self.i:
             u = u + current
@@ -41,11 +44,20 @@ class Neuron:
 
     def _leak(self):
         v, amount = self.v, F(self.p.leak)
-        if self.m.leak == "exponential":
-            return amount * v
+        if self.m.leak in ("exponential", "fraction", "shift"):
+            return self._fade(amount, v)
         if self.m.leak == "linear":
             return v - amount
         return F(np.sign(v)) * max(abs(v) - amount, F(0))
+
+    def _fade(self, decay, x):
+        if self.m.leak not in ("fraction", "shift"):
+            return decay * x
+        units, kept = Fraction(float(x)) / Fraction(self.unit), Fraction(float(decay))
+        if self.m.leak == "fraction":
+            return F(int(units * kept) * self.unit)  # int() goes towards zero
+        part = floor(units * (1 - kept))
+        return F((units - (max(part, 1) if units > 0 else part)) * Fraction(self.unit))
 
 
 def simulate(tables, x: dict[str, np.ndarray], b: int):
@@ -54,7 +66,8 @@ def simulate(tables, x: dict[str, np.ndarray], b: int):
     rows = {table: frame.to_dict("records") for table, frame in tables.frames.items()}
     sets = {p.id: p for p in manifest.parameter_sets}
     neurons = {(r["chip"], r["core"], r["neuron"]): r for r in rows["neurons"]}
-    state = {at: Neuron(chip.neuron, sets[r["parameters"]], len(manifest.currents)) for at, r in neurons.items()}
+    currents, unit = len(manifest.currents), {place: 2.0**e for place, e in tables.exponents.items()}
+    state = {at: Neuron(chip.neuron, sets[r["parameters"]], currents, unit[at[:2]]) for at, r in neurons.items()}
     steps = next(iter(x.values())).shape[0]
     drive = {}
     z = {(r["population"], r["index"]): [] for r in rows["neurons"]}
@@ -74,8 +87,7 @@ def simulate(tables, x: dict[str, np.ndarray], b: int):
         for row in rows["inputs"]:
             send(row, t, int(x[manifest.inputs[row["input"]].name][t, b, row["channel"]]))
         for at, neuron in state.items():
-            unit = 2.0 ** tables.exponents[at[:2]]
-            now = [drive.get((t, at, k), 0) * unit for k in range(len(manifest.currents))]
+            now = [drive.get((t, at, k), 0) * unit[at[:2]] for k in range(len(manifest.currents))]
             key = (neurons[at]["population"], neurons[at]["index"])
             z[key].append(neuron.step(now))
             v[key].append(neuron.v)

@@ -46,6 +46,22 @@ CHIPS = {
         ("neuron.reset=subtract", "neuron.floor=null", "weights.weight_bits=5", "cores.axons=3"),
         ("neuron.leak=linear_to_zero", "weights.axon_types=1", "cores.neurons=7", "neuron.floor=-0.5"),
     ],
+    "loihi": [
+        ("weights.levels=[-3.0, -1.0, 1.0, 2.0, 5.0]",),
+        ("cores.memory.bits=640", "cores.neurons=4", "cores.per_chip=6", "weights.levels=[-9.0, -4.0, 4.0, 9.0]"),
+        ("cores.neurons=5", "neuron.sets_per_core=1", "neuron.distinct_per_core.threshold=1", "neuron.decay_bits=3"),
+    ],
+    "xylo-audio2": [
+        ("weights.levels=[-7.0, -2.0, -1.0, 1.0, 3.0]",),
+        ("weights.fan_out=3", "weights.fan_out_mean=1", "cores.neurons=20", "cores.outputs=8", "neuron.decay_bits=3"),
+        ("weights.fan_out=2", "inputs.events_per_step=2", "weights.shifts=[0, 2]", "neuron.floor=0.0"),
+    ],
+    "brainscales2": [("weights.levels=[1.0, 4.0, 9.0]",), ("cores.neurons=5", "cores.per_chip=8"), ("cores.axons=9",)],
+    "odin": [
+        ("weights.base_max=0.125",),
+        ("cores.neurons=16", "tags.own_bits=4", "tags.bits=6", "weights.base_max=0.125"),
+        ("weights.shifts=[0, 1]", "tags.echo=false", "weights.base_max=0.125"),
+    ],
 }
 
 
@@ -106,6 +122,8 @@ def random_spec(rng: np.random.Generator, chip: Chip) -> NetworkSpec:
                 projection["autapses"] = True
             projections.append(projection)
     outputs = {f"out{k}": _output(rng, populations) for k in range(1 + (rng.random() < 0.3))}
+    if chip.cores.outputs is not None:
+        projections = _only_read(next(iter(inputs)), populations, projections, outputs)
     return NetworkSpec.model_validate(
         {
             "dt_s": 1e-3,
@@ -117,6 +135,22 @@ def random_spec(rng: np.random.Generator, chip: Chip) -> NetworkSpec:
             "shunting_as_subtractive": bool(rng.random() < 0.3),
         }
     )
+
+
+def _only_read(first: str, populations: dict, projections: list[dict], outputs: dict) -> list[dict]:
+    """Read out populations that hear hidden ones through the first current alone, and that nobody hears."""
+    read = {output["population"] for output in outputs.values()}
+    if read == set(populations):
+        populations["p9"] = {**populations[min(read)], "size": 4}
+    hidden = sorted(set(populations) - read)
+    kept = [p for p in projections if p["from"] not in read and (p["to"] not in read or p["from"] in populations)]
+    heard = {p["to"] for p in kept}
+    kept += [{"from": first, "to": name} for name in hidden if name not in heard]
+    for name in read:
+        kept += [] if name in heard else [{"from": hidden[0], "to": name}]
+        if isinstance(populations[name].get("tau_syn_s"), dict):
+            populations[name] = {**populations[name], "tau_syn_s": 0.005}
+    return kept
 
 
 def _lines(rng, chip: Chip) -> list[int]:
@@ -134,8 +168,10 @@ def _population(rng, chip: Chip, slow: bool) -> dict:
         "threshold": float(rng.choice([1.0, 0.3, 2.5])),
         "refractory_s": 1e-3 * int(rng.integers(0, 4)),
     }
-    exact = {"decay_mem": float(rng.choice([0, 0.9, 1]))}
-    if chip.neuron.leak != "exponential":
+    whole = chip.neuron.constant_bits
+    slowest = 0.99 if chip.neuron.decay_bits else 1
+    exact = {"decay_mem": float(rng.choice([0, 0.9, slowest]))}
+    if chip.neuron.leak.startswith("linear"):
         exact = {"leak": float(rng.choice([0.0, 0.1]))}
     p |= {"tau_mem_s": float(rng.uniform(2e-3, 4e-2))} if rng.random() < 0.7 else exact
     taus = {"fast": float(rng.uniform(1e-3, 1e-2)), "slow": float(rng.uniform(1e-2, 5e-2))}
@@ -149,8 +185,8 @@ def _population(rng, chip: Chip, slow: bool) -> dict:
         chosen = [("fast", "slow"), ("slow",), ("fast",)][rng.integers(3)]
         p["tau_syn_s"] = {c: taus[c] for c in chosen}
     if rng.random() < 0.3:
-        p["bias"] = float(rng.normal(0, 0.1))
-    if chip.neuron.reset == "to_value" and rng.random() < 0.5:
+        p["bias"] = float(rng.normal(0, 0.1)) * (0.0 if whole.get("bias") == 1 else p["threshold"] if whole else 1.0)
+    if chip.neuron.reset == "to_value" and whole.get("v_reset", 24) > 1 and rng.random() < 0.5:
         p["v_reset"] = float(rng.uniform(0, 0.2))
     if chip.neuron.adaptation != "none" and rng.random() < 0.5:
         p["adaptation"] = {"strength": float(rng.uniform(0.05, 0.5)), "tau_s": float(rng.uniform(5e-3, 5e-2))}
