@@ -150,7 +150,7 @@ KINDS = [
     (
         "kind: counts",
         "kind: counts\n  axon_types: 4",
-        "19: weights.axon_types: belongs to kind crossbar, but kind is levels; leave it out",
+        "19: weights.axon_types: belongs to kind crossbar, but kind is counts; leave it out",
     ),
     (
         "kind: counts",
