@@ -10,6 +10,7 @@ from random_networks import random_events, random_network, with_mismatch
 from tiny_task import call, refused
 
 import neuro
+from neuro.errors import RunError
 from neuro.evaluation import evaluate, evaluate_devices, load_devices, save_devices
 from neuro.reports.devices import devices_figure
 from neuro.runs import load_virtual_chip, save_virtual_chip
@@ -149,4 +150,6 @@ def test_a_damaged_evaluation_is_told_of(folder, tmp_path):
     whole = (copy / "devices.json").read_text()
     for bad in ("{", "[]", whole.replace('"chips": 2', '"chips": 3'), whole.replace('"seed"', '"sead"')):
         (copy / "devices.json").write_text(bad)
-        refused(call("report", copy), "devices.json")
+        with pytest.raises(RunError, match="devices.json"):
+            load_devices(copy)
+    refused(call("report", copy), "devices.json")
