@@ -193,6 +193,9 @@ def mismatch_agrees(chip: Chip) -> None:
     if chip.weights.axon_types is not None:
         raise Disagreement(("mismatch",), "belongs to analog neurons, not to those of a crossbar: leave it out")
     for key in ("neuron", "core"):
+        if "weight" in getattr(chip.mismatch, key) and chip.weights.kind == "conductance":
+            text = "belongs to words of synapse types; how conductances vary stands in devices"
+            raise Disagreement(("mismatch", key, "weight"), text)
         if "base" in getattr(chip.mismatch, key) and chip.weights.kind not in ("masks", "float"):
             text = f"belongs to kind masks, but kind is {chip.weights.kind}; weight says how its types differ"
             raise Disagreement(("mismatch", key, "base"), text)

@@ -122,3 +122,10 @@ def test_a_part_of_a_device_is_what_the_whole_has_there():
         assert (factor == whole.factors[name][[6 * 256 + 7, 3 * 256 + 255, 6 * 256 + 3]]).all()
     with pytest.raises(DescriptionError, match="holds nothing of chip 1 core 2 neuron 9"):
         part.of_neurons(np.array([[1, 2, 3], [1, 2, 9]]))
+
+
+def test_conductances_vary_by_their_devices_not_by_words():
+    with pytest.raises(DescriptionError, match="how conductances vary stands in devices"):
+        neuro.load_chip("pcm-crossbar", ["mismatch={distribution: gaussian, neuron: {weight: 0.1}}"])
+    some = neuro.load_chip("pcm-crossbar", ["mismatch={distribution: gaussian, neuron: {threshold: 0.1}}"])
+    assert set(neuro.virtual_chip(some, 0).factors) == {"threshold"}
