@@ -1,4 +1,4 @@
-"""The commands of the README run as they are written, in their order, in an empty folder; trainings are cut short."""
+"""The commands of the README and of docs/ run as written, in their order, in an empty folder; trainings are cut short."""
 
 import os
 import re
@@ -35,9 +35,11 @@ def test_the_reader_of_commands_sees_all_forms():
 
 
 @pytest.mark.slow
-def test_the_commands_of_the_readme_run(tmp_path):
-    commands = commands_of((ROOT / "README.md").read_text(encoding="utf-8"))
-    assert commands, "the README shows no command"
+def test_the_commands_of_all_pages_run(tmp_path):
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    shown = [commands_of(page.read_text(encoding="utf-8")) for page in pages]
+    assert all(shown), "a page shows no command"
+    commands = [command for page in shown for command in page]
     (tmp_path / "bin").mkdir()
     for name, options in (("neuro", " -m neuro"), ("python", "")):
         program = tmp_path / "bin" / name
