@@ -6,13 +6,15 @@ from neuro.placement.fanout import Fanout
 from neuro.placement.grid import grid_exponent, highest_threshold, weight_unit, whole_bits
 from neuro.placement.make import place
 from neuro.placement.parameters import neuron_model
-from neuro.placement.plan import Plan, Route
+from neuro.placement.plan import Plan
+from neuro.placement.routes import Route, RouteTable
 
 __all__ = [
     "FASTEST",
     "Fanout",
     "Plan",
     "Route",
+    "RouteTable",
     "grid_exponent",
     "high_columns",
     "highest_threshold",

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from neuro.descriptor import Chip, SynapseType
 from neuro.errors import DescriptionError, FitError
 from neuro.placement.budgets import refuse_rows, words_of_sources
 from neuro.placement.circuits import refuse_unreachable, refuse_unreachable_lines, refuse_untrainable
 from neuro.placement.cores import assign_cores, assign_neurons, latches
 from neuro.placement.fanout import lay_out_crossbars
+from neuro.placement.graph import Graph
+from neuro.placement.known import lay_out_graph
 from neuro.placement.parameters import currents_in_use, parameter_set
 from neuro.placement.plan import Plan
 from neuro.placement.routing import route
 from neuro.task import NetworkSpec
 
 
-def place(spec: NetworkSpec, chip: Chip, seed: int = 0) -> Plan:
+def place(
+    spec: NetworkSpec,
+    chip: Chip,
+    seed: int = 0,
+    graph: Mapping[str, Mapping[str, object]] | Graph | None = None,
+    start: str = "best",
+) -> Plan:
     """Lay a network out on a chip: every population its own cores while cores last, then shared ones.
 
-    Deterministic; `seed` is kept for placements that search. Raises FitError (resource, place, have, allowed) where the
-    network cannot fit, DescriptionError where it asks for what the chip does not have.
+    graph: connections that are known, target -> source -> [n, m] (what is not 0; latents, arrays, sparse matrices). Neurons
+    are then put together so that sources reach few chips and cores, and routes lead to these alone. start: where the
+    search for that begins: "best" of "order" and "grown", or "mtkahypar", if that package is installed. The same seed
+    gives the same plan. Raises FitError (resource, place, have, allowed, what to do) where the network cannot fit,
+    DescriptionError where it asks for what the chip does not have.
     """
     _check_delays(spec, chip)
     currents = currents_in_use(spec, chip)
@@ -27,7 +40,9 @@ def place(spec: NetworkSpec, chip: Chip, seed: int = 0) -> Plan:
     parameters = {name: parameter_set(name, spec, chip, currents) for name in spec.populations}
     refuse_untrainable(spec, chip, parameters, currents)
     fanouts, routes, inputs = {}, (), ()
-    if chip.weights.axon_types is None:
+    if graph is not None:
+        locations, routes, inputs = lay_out_graph(spec, chip, parameters, graph, seed, start)
+    elif chip.weights.axon_types is None:
         locations, routes, inputs = _lay_out(spec, chip, parameters)
     else:  # who gets an axon where, training decides
         locations, fanouts = lay_out_crossbars(spec, chip)

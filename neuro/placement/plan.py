@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,19 +15,8 @@ from neuro.placement.boards import tags_of_core, word_limits
 from neuro.placement.fanout import Fanout
 from neuro.placement.grid import weight_unit
 from neuro.placement.parameters import listens_with
+from neuro.placement.routes import Route, RouteTable
 from neuro.task import NetworkSpec
-
-
-@dataclass(frozen=True)
-class Route:
-    """One destination row: `source` (population or input, index), the tag its events carry, the chip and its cores."""
-
-    source: str
-    index: int
-    tag: int
-    target_chip: int
-    cores: tuple[int, ...]
-    delay: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +35,8 @@ class Plan:
     types: tuple[SynapseType, ...]
     parameters: dict[str, ParameterSet]
     locations: dict[str, np.ndarray]
-    routes: tuple[Route, ...]
-    inputs: tuple[Route, ...]
+    routes: Sequence[Route] | RouteTable
+    inputs: Sequence[Route] | RouteTable
     latches: tuple[tuple[int, int, int, str], ...]
     fanouts: dict[str, Fanout] = field(default_factory=dict)
     budgets: dict[str, np.ndarray] = field(default_factory=dict)
@@ -53,18 +44,27 @@ class Plan:
     @cached_property
     def cores(self) -> tuple[tuple[int, int], ...]:
         """The (chip, core) pairs that hold populations, sorted."""
-        used = {(int(c), int(k)) for place in self.locations.values() for c, k, _ in place}
-        return tuple(sorted(used))
+        per_chip = self.chip.cores.per_chip
+        numbers = np.unique(np.concatenate([place[:, 0] * per_chip + place[:, 1] for place in self.locations.values()]))
+        return tuple((int(n) // per_chip, int(n) % per_chip) for n in numbers)
 
     @cached_property
     def splitter_cores(self) -> tuple[tuple[int, int], ...]:
         """The (chip, core) pairs that hold splitters, sorted; they are not among `cores`."""
         return tuple(sorted({(int(c), int(k)) for fanout in self.fanouts.values() for c, k, _ in fanout.axons}))
 
+    @cached_property
+    def tables_of_routes(self) -> tuple[RouteTable, RouteTable]:
+        """Routes and inputs as arrays."""
+        return RouteTable.of(self.routes, tuple(self.spec.populations)), RouteTable.of(
+            self.inputs, tuple(self.spec.inputs)
+        )
+
     def core_index(self, population: str) -> np.ndarray:
         """Position in `cores` of each neuron of a population: int [n]."""
-        position = {core: i for i, core in enumerate(self.cores)}
-        return np.array([position[int(c), int(k)] for c, k, _ in self.locations[population]])
+        per_chip, place = self.chip.cores.per_chip, self.locations[population]
+        known = np.array([chip * per_chip + core for chip, core in self.cores])
+        return np.searchsorted(known, place[:, 0] * per_chip + place[:, 1])
 
     def type_of(self, current: str, sign: int) -> SynapseType | None:
         """The synapse type that gives a current one sign, or None where the chip has none in use."""
@@ -117,10 +117,15 @@ class Plan:
             return None
         columns, position = self.columns(target), {core: i for i, core in enumerate(self.cores)}
         table = np.zeros((len(self.cores), self.width(target)), bool)
-        for r in (*self.routes, *self.inputs):
-            if r.source in columns:
-                rows = [position[r.target_chip, k] for k in r.cores if (r.target_chip, k) in position]
-                table[rows, columns[r.source].start + r.index] = True
+        start = {source: place.start for source, place in columns.items()}
+        for table_of in self.tables_of_routes:
+            first, of, row = table_of.of_source(start), table_of.index, table_of.row
+            at = [
+                position.get(core, -1)
+                for core in zip(table_of.target_chip[row].tolist(), table_of.cores.tolist(), strict=True)
+            ]
+            known = (first[row] >= 0) & (np.array(at, np.int64) >= 0)
+            table[np.array(at, np.int64)[known], (first + of)[row][known]] = True
         index = self.core_index(target)
         return None if table[np.unique(index)].all() else table[index]
 
@@ -142,15 +147,17 @@ class Plan:
         used = len(self.cores) + len(self.splitter_cores)
         lines = [f"{self.chip.label}: {used} of {self.chip.chips * self.chip.cores.per_chip} cores"]
         for name, place in self.locations.items():
-            parts = [
-                f"chip {c} core {k}: {int(((place[:, :2] == (c, k)).all(1)).sum())}"
-                for c, k in sorted({(int(a), int(b)) for a, b, _ in place})
-            ]
+            residents = Counter(map(tuple, place[:, :2].tolist()))
+            parts = [f"chip {c} core {k}: {n}" for (c, k), n in sorted(residents.items())]
             lines.append(f"  {name} ({len(place)} neurons): {'; '.join(parts)}{self._describe_words(name)}")
+        hears = Counter(
+            core
+            for table in self.tables_of_routes
+            for core in zip(table.target_chip[table.row].tolist(), table.cores.tolist(), strict=True)
+        )
         for chip, core in self.cores if not self.fanouts else ():
-            heard = sum(r.target_chip == chip and core in r.cores for r in (*self.routes, *self.inputs))
             told = tags_of_core(self.chip, chip, core)
-            lines.append(f"  chip {chip} core {core} tells {heard} sources apart (of {told})")
+            lines.append(f"  chip {chip} core {core} tells {hears[chip, core]} sources apart (of {told})")
         for name, words in self.budgets.items():
             here = words[np.unique(self.core_index(name))]
             lines.append(f"  {name}: a source has {here.min()} to {here.max()} words in a core")

@@ -15,7 +15,7 @@ import numpy as np
 from neuro.descriptor import Chip
 from neuro.errors import FitError
 from neuro.placement.boards import best_tags_first, usable_tags
-from neuro.placement.plan import Route
+from neuro.placement.routes import Route
 from neuro.task import NetworkSpec
 
 
