@@ -28,6 +28,8 @@ def range_findings(tables: Tables) -> list[Finding]:
 
 def _outside(table: str, column: str, frame: pd.DataFrame, allowed) -> list[Finding]:
     values = frame[column].to_numpy()
+    if _all_within(values, allowed):
+        return []
     if isinstance(allowed, range):
         good = (values >= allowed.start) & (values <= allowed.stop - 1)
         text = f"{allowed.start} to {allowed.stop - 1}" if allowed.stop < 2**62 else f"{allowed.start} or more"
@@ -38,6 +40,16 @@ def _outside(table: str, column: str, frame: pd.DataFrame, allowed) -> list[Find
         return []
     bad = frame[~good].assign(row_number=np.flatnonzero(~good) + 1)
     return found(f"{table}.{column}", bad, f"{table} row {{row_number}}", lambda row: str(row[column]), text or "none")
+
+
+def _all_within(values: np.ndarray, allowed) -> bool:
+    """Whether the least and the most of whole numbers say that all are allowed."""
+    if not len(values) or values.dtype.kind != "i":
+        return not len(values)
+    least, most = int(values.min()), int(values.max())
+    if isinstance(allowed, range):
+        return allowed.start <= least and most < allowed.stop
+    return set(range(least, most + 1)) <= set(allowed) if most - least < len(allowed) else False
 
 
 def _allowed(tables: Tables) -> dict[str, dict[str, range | tuple]]:

@@ -11,6 +11,7 @@ from neuro.tables.columns import COLUMNS, key_of
 from neuro.tables.finding import CORE, NEURON, SYNAPSE, WEIGHT, Finding, found
 from neuro.tables.joined import HERE, WEIGHT_KEY, untyped, weight_rows_of
 from neuro.tables.model import Tables
+from neuro.tables.tally import are_neurons, stand_once, weights_are_there
 
 
 def reference_findings(tables: Tables) -> list[Finding]:
@@ -33,6 +34,8 @@ def _duplicates(tables: Tables) -> list[Finding]:
     for table in COLUMNS:
         key = list(key_of(table, tables.chip))
         frame = tables.frames[table]
+        if table == "synapses" and stand_once(frame, tables.chip):
+            continue
         twice = frame[frame.duplicated(key)].drop_duplicates(key)
         where = f"{table}: " + ", ".join(f"{name} {{{name}}}" for name in key)
         findings += found(f"duplicate rows in {table}", twice, where, "more than one row", "one")
@@ -42,6 +45,8 @@ def _duplicates(tables: Tables) -> list[Finding]:
 def _neurons_exist(tables: Tables) -> list[Finding]:
     findings = []
     for table in ("synapses", "routes", "latches", *(("weights",) if tables.chip.weights.kind == "crossbar" else ())):
+        if are_neurons(tables.frames[table], tables.frames["neurons"], tables.chip):
+            continue
         lost = _without(tables.frames[table][HERE].drop_duplicates(), tables.frames["neurons"], HERE)
         findings += found("neuron", lost, f"{table}: {NEURON}", "no such neuron", "neurons that stand in neurons")
     return findings
@@ -91,6 +96,8 @@ def _axons(tables: Tables) -> list[Finding]:
 
 
 def _weights(tables: Tables) -> list[Finding]:
+    if weights_are_there(tables):
+        return []
     needed = weight_rows_of(tables)[WEIGHT_KEY].drop_duplicates()
     return found(
         "weight", _without(needed, tables.frames["weights"], WEIGHT_KEY), WEIGHT, "no row", "a row for every word"

@@ -16,10 +16,12 @@ def synapse_findings(joined: Joined) -> list[Finding]:
 def _slots(joined: Joined) -> list[Finding]:
     if untyped(joined.chip):
         return []
+    limit, tally = joined.chip.weights.slots, joined.tally
+    if tally is not None and tally.numbered and (limit is None or tally.most_words <= limit):
+        return []
     words = joined.words.groupby(HERE)["slot"].agg(["size", "max"]).reset_index()
     gaps = words[words["max"] != words["size"] - 1] if joined.chip.defects is None else words[:0]
     findings = found("slot numbers", gaps, NEURON, "{size} words, last slot {max}", "slots 0, 1, … without gaps")
-    limit = joined.chip.weights.slots
     if limit is None:
         return findings
     return findings + found("slots", words[words["size"] > limit], NEURON, itemgetter("size"), limit)
@@ -35,7 +37,7 @@ def _axons(joined: Joined) -> list[Finding]:
 
 def _opposed(joined: Joined) -> list[Finding]:
     """Counts: words of one source that would cancel each other in a current."""
-    if joined.chip.weights.kind != "counts":
+    if joined.chip.weights.kind != "counts" or (joined.tally is not None and not joined.tally.opposed):
         return []
     key = [*HERE, "tag", "current", "delay"]
     signs = joined.words.groupby(key)["sign"].nunique().reset_index()

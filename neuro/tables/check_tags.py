@@ -29,6 +29,8 @@ def _forbidden(joined: Joined) -> list[Finding]:
 
 def _own(joined: Joined) -> list[Finding]:
     """The low bits of a neuron's tag are wired to its own id."""
+    if not joined.chip.tags.own_bits:
+        return []
     low = 2**joined.chip.tags.own_bits - 1
     routes = joined.tables.frames["routes"]
     own = routes["neuron"] & low
@@ -38,6 +40,8 @@ def _own(joined: Joined) -> list[Finding]:
 
 
 def _silent(joined: Joined) -> list[Finding]:
+    if not joined.chip.tags.silent_sources:
+        return []
     silent = pd.DataFrame(joined.chip.tags.silent_sources, columns=["core", "neuron"], dtype="int64")
     loud = joined.tables.frames["routes"].merge(silent, on=["core", "neuron"])
     return found("silent source", loud, ROUTE, "a route", "no route: this neuron's events look like an empty word")
@@ -65,6 +69,8 @@ def _repeated(joined: Joined) -> list[Finding]:
 
 
 def _unknown(joined: Joined) -> list[Finding]:
+    if joined.tally is not None and joined.tally.delivered:
+        return []
     merged = joined.words.merge(joined.deliveries[HEARD].drop_duplicates(), on=HEARD, how="left", indicator="seen")
     deaf = merged[merged["seen"] == "left_only"]
     return found("unknown tag", deaf, SYNAPSE, "{tag}", "a tag that some route or input delivers to this core")

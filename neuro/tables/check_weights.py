@@ -92,6 +92,8 @@ def _shifted(joined: Joined, range_of: pd.DataFrame) -> list[Finding]:
 
 def _sums(joined: Joined) -> list[Finding]:
     """Σ|w|·events of a neuron and current, as if every source it hears were active in the same step."""
+    if joined.tally is not None and joined.tally.largest < EXACT:
+        return []
     deliveries = joined.deliveries
     events = np.where(deliveries["source"] < joined.inputs, joined.chip.inputs.events_per_step, 1)
     key = ["chip", "core", "tag"]

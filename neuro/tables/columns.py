@@ -69,7 +69,7 @@ def tidy(table: str, frame: pd.DataFrame, chip: Chip) -> pd.DataFrame:
         raise TableError(f"{table}: columns are {have}; allowed: exactly {', '.join(expected)}, in this order")
     convert = {"int": _integers, "float": _floats, "text": _texts}
     cells = {name: convert[kind_of(name)](frame[name], f"{table}: column {name}") for name in expected}
-    return pd.DataFrame(cells, columns=list(expected))
+    return pd.DataFrame(cells, columns=list(expected), copy=False)  # the cells are copies already
 
 
 def _targets(names: tuple[str, ...], chip: Chip) -> tuple[str, ...]:

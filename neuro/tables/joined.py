@@ -14,6 +14,7 @@ import pandas as pd
 
 from neuro.descriptor import Chip, SynapseType
 from neuro.tables.model import Tables
+from neuro.tables.tally import Tally, tally
 
 HERE = ["chip", "core", "neuron"]
 WEIGHT_KEY = [*HERE, "type", "part"]
@@ -114,6 +115,13 @@ class Joined:
         shared = ["source", "tag", "target_chip", "target_core", "delay"]
         both = pd.concat([spread_over_cores(f, self.chip)[shared] for f in (inputs, routes)], ignore_index=True)
         return both.rename(columns={"target_chip": "chip", "target_core": "core"})
+
+    @cached_property
+    def tally(self) -> Tally | None:
+        """All words looked at once, without joining them; None where that does not do for this kind of tables."""
+        events = np.where(self.deliveries["source"] < self.inputs, self.chip.inputs.events_per_step, 1)
+        currents = {i: place for i, (_, place) in types_in_use(self.tables).items()}
+        return tally(self.tables, self.deliveries, events, currents)
 
     @cached_property
     def words(self) -> pd.DataFrame:
