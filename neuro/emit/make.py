@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
 from neuro.dynamics import ParameterSet
 from neuro.emit.biases import with_constants
 from neuro.emit.conductance import pair_weights, with_rows
 from neuro.emit.crossbar import SPLITTER_EXPONENT, crossbar_frames, relays_of, splitter_set
 from neuro.emit.layers import export_layers
-from neuro.emit.physical import physical_slots
+from neuro.emit.routing import routing_frames
+from neuro.emit.words import Words, synapse_frame, words_of
 from neuro.errors import FeasibilityError, NeuroError
 from neuro.nn import Network
+from neuro.nn.bases import BaseWeights
 from neuro.nn.constrain import Constrained
-from neuro.placement import Plan, Route
+from neuro.nn.schemes import build_bases
+from neuro.placement import Plan
 from neuro.tables import Tables, make_tables
 from neuro.tables.layers import LayerTables
 
@@ -36,12 +41,42 @@ def export(source) -> Tables | LayerTables:
     violations = network.violations()
     if violations:
         raise FeasibilityError(f"the network breaks {len(violations)} limits, first: {violations[0]}")
+    if plan.fanouts:
+        return _assembled(network, crossbar_frames(network))
+    return _assembled(network, _memory_frames(network, {name: words_of(network, name) for name in plan.locations}))
+
+
+@dataclass(frozen=True, eq=False)
+class _Untrained:
+    """What of a network its tables are made from, where its words came from elsewhere."""
+
+    plan: Plan
+    bases: BaseWeights
+    readouts: dict = field(default_factory=dict)
+    constants: None = None
+
+
+def configuration(plan: Plan, words: Mapping[str, Words], base: float = 1 / 16) -> Tables:
+    """Give the tables of a plan whose words are known, population by population, without a network to train.
+
+    base: the value of every base weight, in thresholds of its core, brought to the nearest that the core can give. For
+    outputs that are read as spikes.
+    """
+    bases = build_bases(plan)
+    thetas = {core: plan.parameters[name].theta for name in plan.locations for core in plan.core_index(name).tolist()}
+    wanted = torch.tensor([[base * thetas[core]] for core in range(len(plan.cores))])
+    bases.set(wanted.expand(-1, len(bases.names)))
+    return _assembled(_Untrained(plan, bases), _memory_frames(_Untrained(plan, bases), words))
+
+
+def _assembled(network: Network | _Untrained, memory: dict[str, pd.DataFrame]) -> Tables:
+    plan = network.plan
     splits = [splitter_set(plan)] if plan.splitter_cores else []
     of_population = {name: _parameter_sets(network, name) for name in plan.spec.populations}
     sets = list(dict.fromkeys([*(s for own, _ in of_population.values() for s in own), *splits]))
     frames = {
         "neurons": _neurons(plan, sets, of_population),
-        **(crossbar_frames(network) if plan.fanouts else _memory_frames(network)),
+        **memory,
         "readout": _readout(network),
         "biases": _biases(network),
         "latches": pd.DataFrame(_latches(network, of_population), columns=["chip", "core", "neuron", "name"]),
@@ -49,17 +84,17 @@ def export(source) -> Tables | LayerTables:
     return with_constants(make_tables(_manifest(network, sets), frames))
 
 
-def _memory_frames(network: Network) -> dict[str, pd.DataFrame]:
+def _memory_frames(network: Network | _Untrained, words: Mapping[str, Words]) -> dict[str, pd.DataFrame]:
     """Give the frames of synapse memory and routing where placement has routed everything."""
-    plan, synapses = network.plan, _synapses(network)
+    plan = network.plan
+    synapses = synapse_frame(plan, words)
     pairs = plan.chip.weights.kind == "conductance"
     synapses, axons = with_rows(synapses) if pairs else (synapses, None)
     return {
         "weights": pair_weights(network) if pairs else _weights(network),
         "synapses": synapses,
         **({"axons": axons} if pairs else {}),
-        "routes": _routes(plan, _heard(plan.routes, synapses)),
-        "inputs": _inputs(plan, _heard(plan.inputs, synapses)),
+        **routing_frames(plan, synapses),
     }
 
 
@@ -137,6 +172,8 @@ def _parameter_sets(network: Network, name: str) -> tuple[list, np.ndarray]:
 def _latches(network: Network, of_population: dict[str, tuple[list, np.ndarray]]) -> list[tuple]:
     """The plan's latches; where training has made both membrane time constants of a core one, none is set."""
     plan, values = network.plan, {}
+    if not plan.latches:
+        return []
     for name, (sets, index) in of_population.items():
         for (chip, core, _), number in zip(plan.locations[name].tolist(), index.tolist(), strict=True):
             values.setdefault((chip, core), set()).add(sets[number].leak)
@@ -178,113 +215,6 @@ def _words(network: Network, units: list[int]):
     if w.sign in ("source", "row"):
         return [(t.id, i, t.sign * v) for t in plan.types for i, v in enumerate(values)]
     return [(t.id, i, v) for t in plan.types for i, v in enumerate(values) if np.sign(v) == t.sign]
-
-
-def _synapses(network: Network) -> pd.DataFrame:
-    parts = [_synapses_of(network, name) for name in network.plan.spec.populations]
-    return pd.concat(parts, ignore_index=True)
-
-
-def _synapses_of(network: Network, target: str) -> pd.DataFrame:
-    """One row a word, sorted by neuron, source, current or type, and line; slots are numbered in that order.
-
-    On a measured board slots are those of words that work, and rows are sorted by them.
-    """
-    plan = network.plan
-    memory = network.memories[target]
-    code = memory.code.cpu().numpy()
-    counts = plan.chip.weights.kind == "counts"
-    row, column, kind, line = np.nonzero(code != memory.scheme.empty)
-    value = code[row, column, kind, line].astype(np.int64)
-    if counts:
-        row, column, kind, line = (np.repeat(a, value) for a in (row, column, kind, line))
-        value = np.ones(len(row), np.int64)
-    if memory.source is not None:
-        column = memory.source.cpu().numpy()[row, column]
-    types, value = _types_and_codes(network, target, kind, value)
-    places, index = plan.locations[target], plan.core_index(target)
-    tag = _tags(plan, target)[column, index[row] if plan.chip.defects else places[row, 0]]
-    first = np.searchsorted(row, row)
-    frame = pd.DataFrame(
-        {
-            "chip": places[row, 0],
-            "core": places[row, 1],
-            "neuron": places[row, 2],
-            "slot": physical_slots(plan.chip, places[row], tag) if plan.chip.defects else np.arange(len(row)) - first,
-            "tag": tag,
-            "type": types,
-            "part": -1,
-            "code": value,
-            "delay": np.array(plan.spec.delay_lines)[line],
-        }
-    )
-    return frame.iloc[np.lexsort((frame["slot"], row))].reset_index(drop=True) if plan.chip.defects else frame
-
-
-def _types_and_codes(network: Network, target: str, kind: np.ndarray, code: np.ndarray):
-    """The synapse type's id, −1 where words have none, and the unsigned code of each word."""
-    plan, w = network.plan, network.plan.chip.weights
-    if w.kind == "counts":
-        ids = {t.name: t.id for t in plan.types}
-        return np.array([ids[n] for n in network.bases.names])[kind], code
-    if w.kind == "conductance":
-        return -1, code
-    if w.kind == "masks":
-        sign, code = np.sign(code), np.abs(code)
-    elif w.sign in ("source", "row"):
-        sign, code = np.where(code >= len(w.levels), -1, 1), code % len(w.levels)
-    else:
-        sign = np.sign(np.array(sorted(w.levels))[code]).astype(int)
-    ids = np.array([[getattr(plan.type_of(c, s), "id", -1) for c in plan.currents] for s in (-1, 1)])
-    return ids[(sign > 0).astype(int), kind], code
-
-
-def _tags(plan: Plan, target: str) -> np.ndarray:
-    """The tag each column of a population's memory carries on each chip, −1 where it does not go: [M, chips].
-
-    On a measured board cores of one chip may hear it by different tags: [M, cores of the plan].
-    """
-    columns, measured = plan.columns(target), plan.chip.defects is not None
-    position = {core: i for i, core in enumerate(plan.cores)} if measured else {}
-    table = np.full((plan.width(target), len(position) or plan.chip.chips), -1, np.int64)
-    for r in (*plan.routes, *plan.inputs):
-        if r.source in columns:
-            at = [position[r.target_chip, k] for k in r.cores if (r.target_chip, k) in position]
-            table[columns[r.source].start + r.index, at if measured else r.target_chip] = r.tag
-    return table
-
-
-def _heard(routes: tuple[Route, ...], synapses: pd.DataFrame) -> list[Route]:
-    """Routes to the cores where somebody listens; a plan leads wherever training might have listened."""
-    listening = set(zip(synapses["chip"], synapses["core"], synapses["tag"], strict=True))
-    kept = (replace(r, cores=tuple(k for k in r.cores if (r.target_chip, k, r.tag) in listening)) for r in routes)
-    return [r for r in kept if r.cores]
-
-
-def _cores(plan: Plan, routes: list[Route]):
-    """Rows of a route table: one a route where cores fit a mask, else one a core."""
-    if plan.chip.cores.per_chip <= 32:
-        return "core_mask", [(r, sum(1 << k for k in r.cores)) for r in routes]
-    return "target_core", [(r, k) for r in routes for k in r.cores]
-
-
-def _routes(plan: Plan, routes: list[Route]) -> pd.DataFrame:
-    column, rows = _cores(plan, routes)
-    places = {name: where.tolist() for name, where in plan.locations.items()}
-    seen: dict[tuple, dict] = {}
-    data = []
-    for r, cores in rows:
-        numbers = seen.setdefault((r.source, r.index), {})
-        number = numbers.setdefault((r.target_chip, r.tag), len(numbers))
-        data.append((*places[r.source][r.index], number, r.tag, r.target_chip, cores, r.delay))
-    return pd.DataFrame(data, columns=["chip", "core", "neuron", "route", "tag", "target_chip", column, "delay"])
-
-
-def _inputs(plan: Plan, routes: list[Route]) -> pd.DataFrame:
-    column, rows = _cores(plan, routes)
-    names = list(plan.spec.inputs)
-    data = [(names.index(r.source), r.index, r.tag, r.target_chip, cores, r.delay) for r, cores in rows]
-    return pd.DataFrame(data, columns=["input", "channel", "tag", "target_chip", column, "delay"])
 
 
 def _readout(network: Network) -> pd.DataFrame:
