@@ -27,6 +27,7 @@ _HOMES = {
     "evaluate": "neuro.evaluation",
     "evaluate_devices": "neuro.evaluation",
     "export": "neuro.emit",
+    "replace": "neuro.emit",
     "load_tables": "neuro.tables",
     "check": "neuro.tables",
     "on_board": "neuro.tables",

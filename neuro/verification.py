@@ -15,6 +15,7 @@ from neuro.emit import export
 from neuro.emit.layers import export_layers
 from neuro.emulator import Emulator
 from neuro.emulator.layers import replay_layers
+from neuro.errors import FeasibilityError
 from neuro.evaluation import NOISE_SEED
 from neuro.formats import load_configuration
 from neuro.losses import judged, together
@@ -106,6 +107,23 @@ def _compare(run: Run, tables: Tables, progress, virtual: VirtualChip | None) ->
     return Verification(
         len(part), compared, spikes, differ, first, tuple(findings), correct / answers, replayed / answers
     )
+
+
+def refuse_other_spikes(tables: Tables, other: Tables, x) -> tuple[int, int]:
+    """Replay two configurations of one network on the same events [T, B, n], or {input: [T, B, n]}: (places, spikes).
+
+    Raises FeasibilityError where a neuron's spikes differ in any step of any sample.
+    """
+    names = tuple(tables.population_sizes)
+    (_, first), (_, second) = (Emulator(t).run(x, record=names) for t in (tables, other))
+    for name in names:
+        a, b = first.spikes[name], second.spikes[name]
+        if not torch.equal(a, b):
+            raise FeasibilityError(
+                f"placed anew, spikes differ: {_first_difference(name, a, b, np.arange(a.shape[1]))}"
+            )
+    spikes = [first.spikes[name] for name in names]
+    return sum(z.numel() for z in spikes), int(sum(z.sum() for z in spikes))
 
 
 def _other_network(run: Run, tables: Tables) -> str | None:

@@ -20,6 +20,10 @@ def command(
     kind: Annotated[str, typer.Option("--format", help="tables, or a format of the chip's vendor.")] = "tables",
     parquet: Annotated[bool, typer.Option("--parquet", help="Tables as Parquet in place of CSV.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an export wrote there.")] = False,
+    anew: Annotated[
+        bool, typer.Option("--replace", help="Place neurons anew so that spikes reach fewer chips and cores.")
+    ] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the search of --replace.")] = 0,
     plot: Annotated[Path | None, typer.Option("--plot", help="Picture of cores, slots and traffic to draw.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -28,7 +32,9 @@ def command(
     from neuro.tables import check
     from neuro.tables.constants import realised_constants
 
-    tables = _tables_of(run)
+    tables, placed = _tables_of(run), None
+    if anew:
+        tables, placed = _placed_anew(run, tables, seed)
     if kind == "tables":
         tables.save(out, parquet=parquet, overwrite=overwrite)
     elif parquet:
@@ -44,6 +50,7 @@ def command(
     verify = f"   neuro verify {run} --tables {out}" if (run / "run.json").is_file() else ""
     lines = [
         f"{out}: {', '.join(f'{name} {n:,}' for name, n in rows.items())} rows; {len(findings)} limits exceeded",
+        *([f"placed anew: {placed['text']}"] if placed else []),
         *findings,
         *_as_lines(constants),
         *map(str, traffic),
@@ -53,11 +60,59 @@ def command(
         "folder": str(out),
         "format": kind,
         "rows": rows,
+        "replaced": placed,
         "findings": findings,
         "constants": [{**asdict(c), "error": c.error} for c in constants],
         "traffic": [t if isinstance(t, str) else asdict(t) for t in traffic],
     }
     show(result, as_json, lines)
+
+
+def _placed_anew(run: Path, tables, seed: int):
+    """The same network on other cores, proven by replay of both, and what it gained."""
+    from neuro.emit import moved
+    from neuro.verification import refuse_other_spikes
+
+    result = moved(tables, seed)
+    compared, spikes = refuse_other_spikes(tables, result.tables, _events(run, tables))
+    before, after = result.before, result.after
+    text = (
+        f"{before.chips:,} destination chips and {before.cores:,} cores of sources are now {after.chips:,} and "
+        f"{after.cores:,}; replayed with the old and the new tables, 0 of {compared:,} spikes differ"
+    )
+    found = {"before": asdict(before), "after": asdict(after), "compared": compared, "spikes": spikes}
+    return result.tables, {"text": text, **found}
+
+
+def _events(run: Path, tables):
+    """Test samples of a run; without a run, or without its data, random events."""
+    import numpy as np
+
+    from neuro.errors import DataError
+
+    try:
+        if (run / "run.json").is_file():
+            return _samples(run)
+    except DataError:
+        pass
+    rng, most = np.random.default_rng(0), tables.chip.inputs.events_per_step
+    return {
+        name: rng.binomial(most, 0.1, (64, 8, channels)).astype(np.float32)
+        for name, channels in tables.input_channels.items()
+    }
+
+
+def _samples(run: Path):
+    """The events of a run's first test samples."""
+    import numpy as np
+
+    from neuro.data import load_dataset, make_batch
+    from neuro.evaluation import NOISE_SEED
+    from neuro.runs import load_run
+
+    task = load_run(run).task
+    part = load_dataset(task.data).test
+    return make_batch(task, part, np.arange(min(len(part), COUNTED)), NOISE_SEED)[0]
 
 
 def _as_lines(constants: list) -> list[str]:
@@ -78,20 +133,13 @@ def _relative(wanted: float, realised: float) -> str:
 
 def _traffic(run: Path, tables) -> list:
     """Input events of a run's test samples into each chip; nothing for a configuration without its run."""
-    import numpy as np
-
-    from neuro.data import load_dataset, make_batch
     from neuro.errors import DataError
-    from neuro.evaluation import NOISE_SEED
-    from neuro.runs import load_run
     from neuro.tables.traffic import input_traffic, stimulus_events
 
     if not (run / "run.json").is_file():
         return []
-    task = load_run(run).task
     try:
-        part = load_dataset(task.data).test
-        x, _ = make_batch(task, part, np.arange(min(len(part), COUNTED)), NOISE_SEED)
+        x = _samples(run)
     except DataError as error:
         return [f"input events: not counted, {error}"]
     most, largest = tables.chip.inputs.stimulus_events, stimulus_events(tables, x)
