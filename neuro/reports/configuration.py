@@ -7,45 +7,65 @@ from pathlib import Path
 
 import numpy as np
 
+from neuro.reports.cores import SHOWN, CoreGrid, by_core, core_grid, traffic
 from neuro.runs.picture import BLUE, GREY, ORANGE, figure, save
 from neuro.tables import Joined, Tables
 
-SHOWN = 64  # cores; the rest of a large board is left out, and the picture says so
 EMPTY = "#eeeeee"
 ACROSS = 16  # neurons of a core in a row, as on DYNAP-SE
 
 
 def plot_configuration(tables: Tables, path: str | Path) -> None:
-    """Plot core occupancy, slot usage of every neuron, traffic between cores, and tags in use; from tables alone."""
+    """Plot core occupancy, slot usage of every neuron, traffic between cores, and tags in use; from tables alone.
+
+    On boards with more than 64 cores in use, slots and tags are shown by core, and traffic between groups of cores.
+    """
     joined = Joined(tables)
     neurons = tables.frames["neurons"]
     cores = sorted(set(zip(neurons["chip"], neurons["core"], strict=True)))
-    shown = cores[:SHOWN]
     fig, axes = figure(2, 2, (13, 11))
-    _occupancy(fig, axes[0, 0], tables, shown)
-    _slots(fig, axes[0, 1], joined, shown)
-    _traffic(fig, axes[1, 0], joined, shown)
-    _tags(axes[1, 1], joined, shown)
-    left_out = f"; the first {SHOWN} of {len(cores)} cores" if len(cores) > SHOWN else ""
-    fig.suptitle(f"{tables.chip.title}\n{tables.chip.label}{left_out}", fontsize=11)
+    grid = core_grid(tables)
+    _occupancy(fig, axes[0, 0], joined, grid)
+    if len(cores) <= SHOWN:
+        _slots(fig, axes[0, 1], joined, cores)
+        _tags(axes[1, 1], joined, cores)
+    else:
+        _slots_of_cores(fig, axes[0, 1], joined, grid)
+        _tags_of_cores(fig, axes[1, 1], joined, grid)
+    _traffic(fig, axes[1, 0], joined)
+    fig.suptitle(f"{tables.chip.title}\n{tables.chip.label}: {len(cores)} cores in use", fontsize=11)
     save(fig, path)
 
 
-def _occupancy(fig, ax, tables: Tables, shown: list[tuple[int, int]]) -> None:
-    """Neurons in use of every core: a row a chip, a column a core."""
-    chip, neurons = tables.chip, tables.frames["neurons"]
-    chips = sorted({p.chip for p in tables.manifest.chips} & {c for c, _ in shown}) or [0]
-    columns = min(chip.cores.per_chip, SHOWN)
-    counts = neurons.groupby(["chip", "core"]).size()
-    used = np.array([[counts.get((c, k), 0) for k in range(columns)] for c in chips])
-    image = ax.imshow(used, cmap="Blues", vmin=0, vmax=chip.cores.neurons, aspect="auto")
-    for (y, x), n in np.ndenumerate(used):
-        if used.size <= SHOWN and n:
+def _occupancy(fig, ax, joined: Joined, grid: CoreGrid) -> None:
+    """Neurons in use of every core, each a cell where it stands on the board."""
+    chip = joined.chip
+    picture = grid.filled(by_core(joined.neurons))
+    image = _cells(ax, picture, "Blues", chip.cores.neurons)
+    for (y, x), n in np.ndenumerate(picture):
+        if picture.size <= SHOWN and n > 0:
             dark = n > 0.6 * chip.cores.neurons
-            ax.text(x, y, str(n), ha="center", va="center", fontsize=8, color="white" if dark else "black")
-    ax.set(xlabel="core", ylabel="chip", title=f"neurons in use, of {chip.cores.neurons} a core")
-    ax.set_yticks(range(len(chips)), [str(c) for c in chips])
+            ax.text(x, y, f"{n:g}", ha="center", va="center", fontsize=8, color="white" if dark else "black")
+    ax.set(title=f"neurons in use, of {chip.cores.neurons} a core; {_where(chip)}")
     fig.colorbar(image, ax=ax, shrink=0.8)
+
+
+def _cells(ax, picture: np.ndarray, colours: str, most: float):
+    """A heat map of cores; cells where none stands keep the paper's white."""
+    image = ax.imshow(np.ma.masked_invalid(picture), cmap=colours, vmin=0, vmax=most, interpolation="nearest")
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+    if max(picture.shape) <= 80:  # so that empty cores are told from the paper
+        ax.set_xticks(np.arange(picture.shape[1] + 1) - 0.5, minor=True)
+        ax.set_yticks(np.arange(picture.shape[0] + 1) - 0.5, minor=True)
+        ax.grid(which="minor", color=EMPTY, linewidth=0.6)
+        ax.tick_params(which="minor", length=0)
+    return image
+
+
+def _where(chip) -> str:
+    board = f"{chip.board.columns} × {chip.board.rows} chips" if chip.chips > 1 else "one chip"
+    return f"{board} of {chip.cores.per_chip} cores"
 
 
 def _slots(fig, ax, joined: Joined, shown: list[tuple[int, int]]) -> None:
@@ -69,32 +89,40 @@ def _slots(fig, ax, joined: Joined, shown: list[tuple[int, int]]) -> None:
     fig.colorbar(image, ax=ax, shrink=0.8)
 
 
-def _traffic(fig, ax, joined: Joined, shown: list[tuple[int, int]]) -> None:
+def _slots_of_cores(fig, ax, joined: Joined, grid: CoreGrid) -> None:
+    """Mean words of the neurons of every core."""
+    words, held = by_core(joined.words), by_core(joined.neurons)
+    mean = {core: words.get(core, 0) / n for core, n in held.items()}
+    limit = joined.chip.weights.slots or max(mean.values())
+    fig.colorbar(_cells(ax, grid.filled(mean), "viridis", limit), ax=ax, shrink=0.8)
+    ax.set(title=f"words in use, mean of a core's neurons, of {limit:g}")
+
+
+def _traffic(fig, ax, joined: Joined) -> None:
     """How many sources of one core (or input) a core hears: what their spikes travel."""
     from matplotlib.colors import LogNorm
 
-    index = {core: i for i, core in enumerate(shown)}
-    inputs = [entry.name for entry in joined.manifest.inputs]
-    home = {int(n.source): index.get((n.chip, n.core)) for n in joined.neurons.itertuples(index=False)}
-    first = np.cumsum([0, *joined.channels])
-    table = np.zeros((len(inputs) + len(shown), len(shown)))
-    sent = joined.deliveries[["source", "chip", "core"]].drop_duplicates()
-    for source, c, k in sent.itertuples(index=False):
-        if source < joined.inputs:
-            row = int(np.searchsorted(first, source, side="right")) - 1
-        else:
-            row = None if home[source] is None else len(inputs) + home[source]
-        if row is not None and (c, k) in index:
-            table[row, index[c, k]] += 1
-    names = [f"{c}.{k}" for c, k in shown]
-    norm = LogNorm(vmin=1, vmax=max(2.0, table.max()))
+    found = traffic(joined)
+    norm = LogNorm(vmin=1, vmax=max(2.0, found.counts.max()))
     ax.set_facecolor(EMPTY)
-    image = ax.imshow(np.ma.masked_equal(table, 0), cmap="magma", norm=norm, interpolation="nearest")
-    ax.set(xlabel="to chip.core", ylabel="from input or chip.core", title="sources a core hears")
-    if len(shown) <= 32:
-        ax.set_xticks(range(len(shown)), names, fontsize=7, rotation=90)
-        ax.set_yticks(range(len(table)), [*inputs, *names], fontsize=7)
+    image = ax.imshow(np.ma.masked_equal(found.counts, 0), cmap="magma", norm=norm, interpolation="nearest")
+    each = "chip.core" if found.together == 1 else f"chip.core, {found.together} cores a cell"
+    ax.set(xlabel=f"to {each}", ylabel="from input or chip.core", title="sources a core hears")
+    every = -(-len(found.rows) // 32)
+    ax.set_xticks(range(0, len(found.columns), every), found.columns[::every], fontsize=7, rotation=90)
+    ax.set_yticks(range(0, len(found.rows), every), found.rows[::every], fontsize=7)
     fig.colorbar(image, ax=ax, shrink=0.8)
+
+
+def _tags_of_cores(fig, ax, joined: Joined, grid: CoreGrid) -> None:
+    """Sources every core of a large board tells apart."""
+    heard = by_core(joined.deliveries, "tag")
+    fig.colorbar(_cells(ax, grid.filled(heard), "cividis", max(heard.values(), default=1)), ax=ax, shrink=0.8)
+    ax.set(title=f"sources each core tells apart, of {_tellable(joined.chip)}")
+
+
+def _tellable(chip) -> str:
+    return f"{chip.cores.axons} axons" if chip.cores.axons else f"{2**chip.tags.bits - len(chip.tags.forbidden)} tags"
 
 
 def _tags(ax, joined: Joined, shown: list[tuple[int, int]]) -> None:
@@ -105,7 +133,7 @@ def _tags(ax, joined: Joined, shown: list[tuple[int, int]]) -> None:
     counts = [int(heard.get(core, 0)) for core in shown]
     ax.bar(range(len(shown)), counts, color=BLUE)
     ax.axhline(limit, color=ORANGE, linestyle=":")
-    title = f"sources each core tells apart, of {limit} {'axons' if chip.cores.axons else 'tags'} (dotted)"
+    title = f"sources each core tells apart, of {_tellable(chip)} (dotted)"
     ax.set(xlabel="chip.core", ylabel="sources", title=title, yscale="log", ylim=(0.8, 1.3 * max(limit, *counts)))
     if len(shown) <= 32:
         ax.set_xticks(range(len(shown)), [f"{c}.{k}" for c, k in shown], fontsize=7, rotation=90)

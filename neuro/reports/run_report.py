@@ -19,6 +19,7 @@ from neuro.evaluation import (
     usage,
 )
 from neuro.reports.chip_map import chip_map
+from neuro.reports.core_figures import core_figures
 from neuro.reports.devices import devices_facts, devices_figure
 from neuro.reports.limits import limits_of
 from neuro.reports.sample import activity
@@ -26,6 +27,7 @@ from neuro.runs import Run
 from neuro.runs.files import read_object
 from neuro.runs.picture import COLOURS
 from neuro.silicon import VirtualChip
+from neuro.tables import Tables
 from neuro.verification import verify
 
 
@@ -34,7 +36,8 @@ def run_page(run: Run, progress=None, virtual: VirtualChip | None = None) -> dic
     tested, proof = evaluate(run), _proof(run, progress)
     on_device = [] if virtual is None else _on_device(run, progress, virtual)
     has_tables = run.chip.weights.kind != "float"  # a float twin fits no chip
-    limits = limits_of(export(run)) if has_tables else []
+    tables = export(run) if has_tables else None
+    limits = limits_of(tables) if has_tables else []
     devices = load_devices(run.folder)
     exceeded = sum(not limit.kept for limit in limits)
     fits = ("yes", f"{exceeded} limits exceeded", "good")
@@ -52,7 +55,7 @@ def run_page(run: Run, progress=None, virtual: VirtualChip | None = None) -> dic
         ],
         "limits": limits,
         "facts": [*(devices_facts(devices) if devices else []), *_costs(run)],
-        "figures": _figures(run, devices),
+        "figures": _figures(run, tables, devices),
         "reproduce": _reproduce(run),
     }
 
@@ -137,8 +140,9 @@ def _command(run: Run, about: dict) -> list[str]:
     return [*parts, *(word for text in sets for word in ("--set", text))]
 
 
-def _figures(run: Run, devices: DeviceEvaluation | None) -> list[dict]:
+def _figures(run: Run, tables: Tables | None, devices: DeviceEvaluation | None) -> list[dict]:
     figures = [("chip", "Neurons on the chip, coloured by the slots they use", chip_map(run.network))]
+    figures += core_figures(tables) if tables is not None else []
     if devices:
         figures.append(("devices", "Accuracy on virtual chips", devices_figure(devices)))
     figures.append(("curves", "Learning", _curves(run)))
