@@ -46,7 +46,7 @@ def at_random(neurons: int, heard: int) -> Graph:
 
 
 def trained() -> tuple[Graph, object, str]:
-    """A recurrent network of 512 neurons, trained for a little on the digits task, on four cores of 128 neurons."""
+    """A recurrent network of the digits task, trained for a little on random events, on cores of 64 neurons."""
     chip = neuro.load_chip("dynapse1", ["cores.neurons=64"])
     task = neuro.load_task("digits-recurrent")
     torch.manual_seed(0)
@@ -109,7 +109,7 @@ def graphs() -> dict:
     mesh = neuro.load_chip("generic", MESH)
     network, chip, task = trained()
     return {
-        f"a network trained for 30 steps ({task})": (network, chip),
+        f"a network trained for 30 steps on random events ({task})": (network, chip),
         "small world, 16 of the nearest, 5 % rewired": (ring(4096, 16, 0.05), mesh),
         "small world, 16 of the nearest, 30 % rewired": (ring(4096, 16, 0.3), mesh),
         "random, 16 of all": (at_random(4096, 16), mesh),
