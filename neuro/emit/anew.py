@@ -11,7 +11,7 @@ from neuro.emit.biases import with_constants
 from neuro.emit.make import export
 from neuro.errors import FeasibilityError, FitError
 from neuro.placement.concrete import Kinds, Layout, lay_out
-from neuro.placement.cores import CONSTANTS, shares_no_core
+from neuro.placement.cores import CONSTANTS, signs_by_source
 from neuro.placement.graph import Destinations, Graph, destinations, graph_of_pairs
 from neuro.placement.known import distinct_values, refuse_shared_rows
 from neuro.tables import GridExponent, Joined, Position, Tables, check, columns_of
@@ -127,7 +127,7 @@ def _groups(tables: Tables, joined: Joined) -> tuple[np.ndarray, list]:
     numbers, groups, of_core = {}, [], {}
     for place, exponent in tables.exponents.items():
         shared = (exponent, *(_cells(frames.get(place)) for frames in (weights, biases)))
-        if shares_no_core(chip):  # a source may have another sign in each core
+        if signs_by_source(chip):  # a source may have another sign in each core
             shared = (*shared, place)
         if shared not in numbers:
             numbers[shared] = len(groups)

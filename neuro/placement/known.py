@@ -43,10 +43,11 @@ def refuse_shared_rows(chip: Chip) -> None:
             f"words: neurons of {chip.label} hold different numbers of words for different tags, allowed for placing by "
             "connections: chips without a board file; place its populations, without a graph"
         )
-    if chip.cores.outputs is not None or chip.routes.fan_out is not None:
+    budgets = (chip.cores.outputs, chip.cores.memory, chip.weights.fan_out, chip.weights.fan_out_mean)
+    if any(budget is not None for budget in budgets):
         raise FitError(
-            f"outputs: {chip.label} keeps places for neurons that are read out, or words for each source, allowed for placing "
-            "by connections: chips whose neurons and sources are all alike; place its populations, without a graph"
+            f"words: {chip.label} keeps words by core or by source, or places for neurons that are read out, allowed for "
+            "placing by connections: chips whose neurons have a memory of their own; place its populations, without a graph"
         )
     if chip.weights.kind == "conductance":
         raise FitError(
