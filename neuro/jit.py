@@ -26,7 +26,7 @@ def _kept(function, fastmath):
     from numba import config, njit  # a fifth of a second: for those who compile something
 
     before = config.CACHE_DIR
-    config.CACHE_DIR = str(_folder(before))
+    config.CACHE_DIR = str(_folder(before, Path(function.__code__.co_filename).parent))
     try:
         return njit(nogil=True, error_model="numpy", fastmath=fastmath, cache=True)(function)
     except RuntimeError:  # no folder to keep it in may be written: compile anew in each process
@@ -36,12 +36,10 @@ def _kept(function, fastmath):
 
 
 @cache
-def _folder(chosen: str) -> Path:
-    """Where machine code is kept: a folder for this text of all loops, as they are compiled into one another."""
+def _folder(chosen: str, room: Path) -> Path:
+    """Where machine code is kept: a folder for this text of a room, as its loops are compiled into one another."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path(os.path.expanduser("~")) / ".cache")
-    texts = [
-        path.read_bytes() for room in ("jit.py", "weights/*.py", "dynamics/*.py") for path in sorted(HERE.glob(room))
-    ]
+    texts = [path.read_bytes() for path in (HERE / "jit.py", *sorted(room.glob("*.py")))]
     return (Path(chosen) if chosen else home / "neuro") / hashlib.sha256(b"".join(texts)).hexdigest()[:16]
 
 

@@ -9,7 +9,8 @@ from neuro.descriptor.paths import KeyPath
 
 if TYPE_CHECKING:
     from neuro.descriptor.analog import Devices
-    from neuro.descriptor.models import BiasDac, Chip, Neuron, Routes, Tags, Weights
+    from neuro.descriptor.mixed_signal import BiasDac
+    from neuro.descriptor.models import Chip, Neuron, Routes, Tags, Weights
 
 
 class Disagreement(ValueError):

@@ -13,7 +13,8 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from neuro.descriptor.models import BiasSetting, Chip
+    from neuro.descriptor.mixed_signal import BiasSetting
+    from neuro.descriptor.models import Chip
 
 Code = tuple[int, int, float]
 

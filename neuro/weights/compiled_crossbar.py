@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from neuro.jit import compiled
-from neuro.weights.compiled import best_rows
+from neuro.weights.compiled_values import best_rows
 
 
 @compiled

@@ -118,7 +118,7 @@ class CountScheme:
         return (code if latent.dim() == 4 else code[..., 0]), gap
 
     def _by_rows(self, places: torch.Tensor, allowed: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
-        from neuro.weights.compiled import count_rows  # numba is imported where a projection needs it
+        from neuro.weights.compiled_counts import count_rows  # numba is imported where a projection needs it
 
         code = torch.zeros(*places.shape[:2], len(self.signs), places.shape[3], dtype=self._code_type)
         weight = torch.zeros(places.shape)

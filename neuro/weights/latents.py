@@ -28,7 +28,7 @@ def finite(latent: torch.Tensor) -> torch.Tensor:
 def _within(latent: torch.Tensor) -> bool:
     """Whether every entry is a number that float32 can hold."""
     if is_compiled_for(latent) and latent.dtype in (torch.float32, torch.float64) and latent.is_contiguous():
-        from neuro.weights.compiled import all_within
+        from neuro.weights.compiled_counts import all_within
 
         return all_within(latent.numpy().reshape(-1), LARGEST)
     return bool((latent.abs() <= LARGEST).all())

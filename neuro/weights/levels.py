@@ -115,7 +115,7 @@ class LevelScheme:
         return ((index + 1) * taken).sub_(1).view(latent.shape).to(torch.int16)
 
     def _by_rows(self, latent: torch.Tensor, allowed: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
-        from neuro.weights.compiled import level_rows  # numba is imported where a projection needs it
+        from neuro.weights.compiled_values import level_rows  # numba is imported where a projection needs it
 
         flat, values = latent.flatten(1), self._values(latent)
         palette, table = Palette.of(values), self._table(values).to(torch.float32)

@@ -76,7 +76,7 @@ class MaskScheme:
         palette, budget = Palette.of(self._sums(latent)[:, 1:]), row_budget(self.slots, latent)
         code = torch.zeros(wanted.shape, dtype=self._code_type, device=latent.device)
         if is_compiled_for(latent):
-            from neuro.weights.compiled import mask_rows  # numba is imported where a projection needs it
+            from neuro.weights.compiled_values import mask_rows  # numba is imported where a projection needs it
 
             sums, names = palette.values.numpy(), palette.names.numpy()
             limits = (x.numpy() for x in limits_of(self.slots, latent))

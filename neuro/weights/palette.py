@@ -33,7 +33,7 @@ class Palette:
         Smaller means nearer to 0: the projection then never spends weight for nothing.
         """
         if is_compiled_for(target):
-            from neuro.weights.compiled import nearest_values
+            from neuro.weights.compiled_values import nearest_values
 
             value, name = torch.empty_like(target), torch.empty(target.shape, dtype=torch.int64)
             arrays = (target, self.values, self.names, value, name)

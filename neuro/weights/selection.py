@@ -24,7 +24,7 @@ def best_entries(gain: torch.Tensor, budget: torch.Tensor, most: int) -> torch.T
     gain [R, E] float64, budget [R] long, most = the largest budget; returns bool [R, E].
     """
     if is_compiled_for(gain):
-        from neuro.weights.compiled import best_rows
+        from neuro.weights.compiled_values import best_rows
 
         taken = torch.empty(gain.shape, dtype=torch.bool)
         best_rows(gain.numpy(), budget.numpy(), taken.numpy())
