@@ -108,7 +108,7 @@ def _find(folder: Path, file: str, where: str, typed: bool) -> Path:
     data = os.environ.get("NEURO_DATA")
     places = [(folder, "the folder of the chip file"), *([(Path(data), "the data folder")] if data else [])]
     if typed and Path(file).is_absolute():
-        raise DescriptionError(f"{where}: no such file")
+        raise DescriptionError(f"{where}: no such file: {file!r:.200}")
     for place, what in places:
         if found := file_in(place, file, where, what):
             return found

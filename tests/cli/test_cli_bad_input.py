@@ -148,7 +148,7 @@ def test_unknown_names_come_with_the_nearest_one(tmp_path, shared_run):
         call("train", "digit", "--chip", "dynapse1", "--out", out), "digit", "did you mean digits", "digits-recurrent"
     )
     refused(call("train", "digits", "--chip", "dynapse3", "--out", out), "dynapse3", "did you mean dynapse", "generic")
-    refused(call("chips", "loihi"), "loihi", "generic", "path")
+    refused(call("chips", "speck"), "speck", "generic", "path")
     refused(call("tasks", "poems"), "poems", "digits")
     refused(call("export", shared_run, "--format", "punchcards", "--out", out), "punchcards", "tables")
     refused(call("evaluate", shared_run, "--part", "best"), "best", "validation")
