@@ -49,10 +49,11 @@ class Rows:
             os.replace(new, self.path)
 
 
-def write_between(name: str, script: str, text: str) -> None:
-    """Put a table between its marks in benchmarks/README.md."""
+def write_between(name: str, script: str, text: str, fenced: bool = True) -> None:
+    """Put a table between its marks in benchmarks/README.md; fenced: as plain text."""
     path = Path(__file__).with_name("README.md")
     start, end = f"<!-- {name}: made by `python benchmarks/{script}` -->", f"<!-- end of {name} -->"
     before, rest = path.read_text().split(start, 1)
     after = rest.split(end, 1)[1]
-    path.write_text(f"{before}{start}\n```\n{text}\n```\n{end}{after}")
+    text = f"```\n{text}\n```" if fenced else text
+    path.write_text(f"{before}{start}\n{text}\n{end}{after}")
