@@ -35,13 +35,16 @@ def command(
 
 
 def _list(chips):
-    for chip in chips:
-        w = chip.weights
-        words = _words(chip)
-        cores = f"{chip.cores.per_chip} core{'s' * (chip.cores.per_chip > 1)}"
-        size = f"{chip.chips} chip{'s' * (chip.chips > 1)} x {cores} x {chip.cores.neurons} neurons"
-        yield f"{chip.name:14} {w.kind:8} {words:16} {size:38} {chip.title}"
+    rows = [(chip.name, chip.weights.kind, _words(chip), _size(chip)) for chip in chips]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for chip, row in zip(chips, rows, strict=True):
+        yield "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=True)), chip.title])
     yield "\nnext: neuro chips NAME, or neuro train digits --chip NAME --out runs/a"
+
+
+def _size(chip) -> str:
+    cores = f"{chip.cores.per_chip:,} core{'s' * (chip.cores.per_chip > 1)}"
+    return f"{chip.chips} chip{'s' * (chip.chips > 1)} x {cores} x {chip.cores.neurons:,} neurons"
 
 
 def _words(chip) -> str:
