@@ -48,7 +48,7 @@ def test_replay_equals_the_network_many_times(name, seed):
 
 @pytest.mark.parametrize("name", CHIPS)
 def test_the_networks_compared_do_spike(name):
-    assert sum(holds(name, seed) > 20 for seed in range(8)) >= 3
+    assert np.mean([holds(name, seed) > 20 for seed in range(8)]) > 0.6
 
 
 @pytest.mark.parametrize("name", CHIPS)

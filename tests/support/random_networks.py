@@ -85,8 +85,20 @@ def random_network(rng: np.random.Generator, name: str) -> neuro.Network:
                 moved = torch.from_numpy(rng.normal(0, 0.7, network.bases.latent.shape)).float()
                 network.bases.latent += moved
             network.project()
+        if chip.weights.sign == "source" and rng.random() < 0.8:
+            _excite(network)
         return network.eval()
     raise AssertionError(f"no network fitted on {name}")
+
+
+def _excite(network: neuro.Network) -> None:
+    """Let every input excite: where a source has one sign for all who hear it, chance alone keeps most networks silent."""
+    with torch.no_grad():
+        for target, latent in network.latents.items():
+            for source, columns in network.plan.columns(target).items():
+                if source in network.plan.spec.inputs:
+                    latent[:, columns] = latent[:, columns].abs()
+    network.project()
 
 
 def with_mismatch(network: neuro.Network, rng: np.random.Generator, spread: float = 0.3) -> neuro.Network:

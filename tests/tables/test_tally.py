@@ -7,7 +7,7 @@ from handmade_tables import random_tables
 from neuro.tables import check, check_references, joined, tally
 from neuro.tables.model import Tables
 
-TRIES = 10
+TRIES = 40
 
 
 def closely(tables, monkeypatch):
