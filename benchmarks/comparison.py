@@ -3,7 +3,7 @@
 Every method gets the same budget: so many short trials at one number of slots, drawn from its own space, judged on the
 validation part; the best setting is carried to the other limits. Then one training a seed and limit: the epoch is chosen on
 the validation part, the test part measured once. All methods of a seed share split, batches, first weights and encoder
-noise; post-hoc rounding shares one float twin a seed. Trials and rows are files of their own in results/comparison/TASK,
+noise; post-hoc rounding shares one float twin a seed. Trials and rows are files of their own in results/comparison/TASK-CHIP,
 so that a run that stopped goes on; what was not run reads "not run".
 
 Expected before measuring: at 64 slots all but the four values are within a point of the float twin; at 16 and below ours is
@@ -42,7 +42,7 @@ from neuro.runs import write_atomically
 from neuro.training.recipe import batches
 
 TWIN = "float twin"
-COLOURS = ("#666666", "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#000000", "#56B4E9")  # Wong 2011
+COLOURS = ("#666666", "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#000000", "#56B4E9", "#8C6D00")  # Wong 2011, and one
 UNLIMITED = 64  # the slots written beside what has no limit
 
 
@@ -60,6 +60,8 @@ def train(task, method, data, epochs: int, seed: int):
             loss.backward()
             torch.nn.utils.clip_grad_norm_(method.network.parameters(), task.training.clip or math.inf)
             method.step()
+        if epoch < epochs - 1 and not method.judged_every_epoch:
+            continue
         found = method.finished()
         exceeded += len(found.violations())
         accuracy = measure(found, task, data.validation).accuracy
@@ -75,7 +77,7 @@ class Table:
         self.at = arguments
         self.task = neuro.load_task(arguments.task, arguments.set)
         self.data = load_dataset(self.task.data)
-        self.folder = Path(arguments.out) / self.task.name
+        self.folder = Path(arguments.out) / f"{self.task.name}-{arguments.chip}"
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def make(self, name: str, slots: int, seed: int, setting: dict, epochs: int, twin=None):
@@ -141,7 +143,7 @@ class Table:
         import matplotlib.pyplot as plt
 
         figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
-        for name, colour, marker in zip(METHODS, COLOURS, "osv^D<P*", strict=True):
+        for name, colour, marker in zip(METHODS, COLOURS, "osv^D<P*X", strict=True):
             points = [found for slots in self.at.slots if (found := self._rows(name, slots))]
             if name == TWIN or not points:
                 continue
@@ -169,7 +171,7 @@ class Table:
         """The table from the rows there are, as text; written beside them."""
         heads = [f"{slots} slots" for slots in self.at.slots]
         lines = ["| " + " | ".join(["method", *heads]) + " |", "|---" * (len(heads) + 1) + "|"]
-        for name in METHODS:
+        for name in self.at.methods:
             lines.append("| " + " | ".join([name, *(self._cell(name, slots) for slots in self.at.slots)]) + " |")
         text = "\n".join(lines)
         write_atomically(self.folder / "table.md", text + "\n")
@@ -198,7 +200,7 @@ def parsed():
     parser.add_argument("--set", nargs="*", default=[], help="overrides of the task")
     parser.add_argument("--slots", type=int, nargs="+", default=[4, 8, 16, 64])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--methods", nargs="+", choices=METHODS, help="absent = all there are for the chip's weights")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--trials", type=int, default=12)
     parser.add_argument("--trial-epochs", type=int, default=2)
@@ -210,6 +212,8 @@ def parsed():
     )
     parser.add_argument("--readme", action="store_true", help="put the table into benchmarks/README.md")
     arguments = parser.parse_args()
+    kind = neuro.load_chip(arguments.chip).weights.kind
+    arguments.methods = arguments.methods or [name for name, method in METHODS.items() if kind in method.kinds]
     if arguments.tiny:
         arguments.task, arguments.set = "digits", [*arguments.set, "populations.hidden.size=16"]
         arguments.slots, arguments.seeds, arguments.tuned_at = [8, 16], [0], 8
@@ -227,7 +231,7 @@ def main() -> None:
     print(table.show())
     table.figure()
     if arguments.readme:
-        write_between("comparison", "comparison.py --show --readme", table.show(), fenced=False)
+        write_between(f"comparison on {table.folder.name}", "comparison.py --show --readme", table.show(), fenced=False)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,12 @@ from __future__ import annotations
 
 import copy
 import math
+import os
+import subprocess
+import tempfile
+from pathlib import Path
 
+import numpy as np
 import torch
 
 import neuro
@@ -26,6 +31,8 @@ class Method:
     """What all share: a network, Adam, and learning rates that a schedule scales."""
 
     space = {"lr": RATE}
+    kinds = ("counts", "masks", "levels")  # of weights that it can be had for
+    judged_every_epoch = True  # so that the best epoch can be kept
 
     def __init__(self, task, chip: str, slots: int, seed: int, setting: dict, steps: int, twin=None):
         self.task, self.chip, self.slots, self.seed, self.setting = task, chip, slots, seed, setting
@@ -223,6 +230,7 @@ class StraightThrough(Method):
     1710.01878) over the first three quarters of training. Bases start as with the slots.
     """
 
+    kinds = ("counts",)
     space = {"lr": RATE, "begin": (0.01, 0.5)}
 
     def build(self) -> neuro.Network:
@@ -290,6 +298,44 @@ class FourValues(Float):
         return self.network
 
 
+class AutoEncoder(ConstantFanIn):
+    """Floats of `slots` sources a neuron, trained by RigL; then Rockpool's auto-encoder for masks: 4 currents, a mask each.
+
+    The real package, in the Python that NEURO_ROCKPOOL names (synsense/rockpool, devices/dynapse/quantization, with its own
+    settings); it takes up to a minute, so only what the last epoch left goes through it. `size`: of a core's largest
+    weight when it is handed over, as the package stops by an absolute rule.
+    """
+
+    kinds = ("masks",)
+    space = {"lr": RATE, "share": (0.05, 0.5), "size": (1.0, 100.0)}
+    judged_every_epoch = False
+
+    @torch.no_grad()
+    def finished(self) -> neuro.Network:
+        held = into_counts(self.network, self.task, self.load_chip(), self.seed)
+        latents, cores = {name: latent for name, latent, _ in held.synapses()}, held.bases.values()
+        weights = {name: memory.weight.flatten(1) for name, _, memory in self.network.synapses()}
+        memories = {name: memory for name, _, memory in held.synapses()}
+        given, scale = {}, {}
+        for core in range(len(cores)):
+            rows = [weights[name][memories[name].cores == core] for name in weights]
+            scale[core] = self.setting["size"] / max(float(part.abs().max()) for part in rows if part.numel())
+            widest = max(part.shape[1] for part in rows)
+            padded = [torch.nn.functional.pad(part, (0, widest - part.shape[1])) for part in rows]
+            given[str(core)] = (torch.cat(padded) * scale[core]).T.numpy()
+        found = _autoencoded(given, self.seed)
+        bases = torch.stack([torch.from_numpy(found[f"{core}.currents"] / scale[core]) for core in range(len(cores))])
+        held.bases.set(bases.clamp(min=held.bases.grid()[:, None]))
+        for core in range(len(cores)):
+            left = torch.from_numpy(found[str(core)].T / scale[core]).float()
+            for name in weights:
+                mine = memories[name].cores == core
+                rows, left = left[: int(mine.sum())], left[int(mine.sum()) :]
+                latents[name][mine] = rows[:, : weights[name].shape[1]].view_as(latents[name][mine])
+        held.project()
+        return held
+
+
 METHODS = {
     "float twin": FloatTwin,
     "Q-rewiring": QRewiring,
@@ -299,7 +345,24 @@ METHODS = {
     "constant fan-in RigL + rounding": ConstantFanIn,
     "straight-through + pruning": StraightThrough,
     "four learned values": FourValues,
+    "auto-encoder": AutoEncoder,
 }
+
+
+def _autoencoded(weights: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
+    """Hand matrices [sources, neurons] to Rockpool's auto-encoder, and take back what `autoencoder_runs` writes."""
+    python = os.environ.get("NEURO_ROCKPOOL")
+    if not python:
+        raise SystemExit("NEURO_ROCKPOOL names no Python that has rockpool and jax")
+    with tempfile.TemporaryDirectory() as name:
+        given, found = Path(name, "weights.npz"), Path(name, "found.npz")
+        np.savez(given, **weights)
+        script = Path(__file__).with_name("autoencoder_runs.py")
+        command = [python, "-W", "ignore", script, given, found, str(seed)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=1800)
+        if done.returncode:
+            raise RuntimeError(f"{python} cannot run the auto-encoder: {done.stderr[-1500:]}")
+        return dict(np.load(found))
 
 
 @torch.no_grad()

@@ -56,7 +56,7 @@ def test_comparison_runs_at_tiny_size_and_goes_on(tmp_path):
     """Every rival trains, is tuned, fits its slots and is tested; a second call makes only what is missing."""
     script = [sys.executable, str(ROOT / "benchmarks" / "comparison.py"), "--tiny", "--out", str(tmp_path)]
     first = subprocess.run(script, check=True, capture_output=True, text=True, timeout=600)
-    rows = sorted((tmp_path / "digits").glob("row-*.json"))
+    rows = sorted((tmp_path / "digits-generic").glob("row-*.json"))
     assert len(rows) == 15 and "not run" not in first.stdout  # seven methods at two limits, and the twin
     for path in rows:
         row = json.loads(path.read_text())
