@@ -23,7 +23,7 @@ def main() -> None:
     from rockpool.devices.dynapse.quantization.autoencoder.weight_handler import WeightHandler
 
     given, out, seed = sys.argv[1:]
-    np.random.seed(int(seed))  # its first weights are drawn here
+    np.random.seed(int(seed))  # noqa: NPY002 (where the package draws its first weights)
     found = {}
     for name, weights in np.load(given).items():
         spec = learn_weights(weights, None, 1.0, BITS)

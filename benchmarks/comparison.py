@@ -3,8 +3,8 @@
 Every method gets the same budget: so many short trials at one number of slots, drawn from its own space, judged on the
 validation part; the best setting is carried to the other limits. Then one training a seed and limit: the epoch is chosen on
 the validation part, the test part measured once. All methods of a seed share split, batches, first weights and encoder
-noise; post-hoc rounding shares one float twin a seed. Trials and rows are files of their own in results/comparison/TASK-CHIP,
-so that a run that stopped goes on; what was not run reads "not run".
+noise; post-hoc rounding shares one float twin a seed. Trials and rows are files of their own in
+results/comparison/TASK-CHIP, so that a run that stopped goes on; what was not run reads "not run".
 
 Expected before measuring: at 64 slots all but the four values are within a point of the float twin; at 16 and below ours is
 ahead, post-hoc rounding last, and the published parts between.
@@ -42,7 +42,7 @@ from neuro.runs import write_atomically
 from neuro.training.recipe import batches
 
 TWIN = "float twin"
-COLOURS = ("#666666", "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#000000", "#56B4E9", "#8C6D00")  # Wong 2011, and one
+COLOURS = ("#666666", "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#000000", "#56B4E9", "#8C6D00")  # Wong 2011
 UNLIMITED = 64  # the slots written beside what has no limit
 
 
