@@ -32,9 +32,8 @@ class LinearReadout(nn.Module):
 
     def forward(self, z: torch.Tensor, trace: torch.Tensor | None = None):
         """Give y [T, B, classes] and the trace [B, n] after the last step."""
+        from neuro.dynamics.trace import traces_of  # numba is imported where a network runs
+
         trace = torch.zeros_like(z[0]) if trace is None else trace
-        traces = []
-        for spikes in z:
-            trace = self.decay * trace + spikes
-            traces.append(trace)
-        return torch.stack(traces) @ self.weight.T + self.bias, trace.detach()
+        traces = traces_of(z, trace, float(self.decay))
+        return traces @ self.weight.T + self.bias, traces[-1].detach()
