@@ -42,7 +42,17 @@ from neuro.runs import write_atomically
 from neuro.training.recipe import batches
 
 TWIN = "float twin"
-COLOURS = ("#666666", "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#000000", "#56B4E9", "#8C6D00")  # Wong 2011
+COLOURS = (
+    "#666666",
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#CC79A7",
+    "#000000",
+    "#56B4E9",
+    "#8C6D00",
+)  # Wong 2011
 UNLIMITED = 64  # the slots written beside what has no limit
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from neuro.dynamics.lanes import transposed
-from neuro.dynamics.vector import LANES
+from neuro.dynamics.vector import LANES, room_for
 from neuro.jit import compiled
 
 FAST_SIGMOID, TRIANGLE, ARCTAN, SIGMOID, BOXCAR = range(5)
@@ -63,7 +63,7 @@ def gather(out, least, most, values, places, t, first):
     """Add values [T, B, R] of neurons least … most − 1 to a tile, whose samples begin at `first`; places as above."""
     _, batch, width = values.shape
     lanes, flat = min(LANES, batch - first), values.reshape(-1)
-    block = np.empty(LANES * LANES, np.float32)
+    block = room_for(LANES * LANES)
     for p in range(len(places)):
         low, begin, neurons = places[p]
         begun, ended = max(low, least), min(low + neurons, most)

@@ -1,6 +1,7 @@
 """One step of 16 neurons, or of one neuron in 16 samples, as vector instructions: `neuro.dynamics.step`, bit for bit.
 
 The operations are those of the reference in the same order, none is fused; what a model does not have is jumped over.
+Sixteen neurons have constants of their own; the samples of one neuron share them, which is a sixteenth of what is read.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ from neuro.dynamics.vector import (
     loop,
     pointers,
     signed,
+    splat,
     store,
 )
 
@@ -64,6 +66,22 @@ def advance(typing, choices, constants, resting, k, state, refractory, n, sums, 
     Its constants are vector k of [·, 9 + C, 16] and resting [·, 16]. Current c gets the 16 numbers of sums from
     at + 16 · c on. What the membranes come to before they fire goes to u, from u_at on.
     """
+    return _signature(choices, constants, resting, k, state, refractory, n, sums, at, u, u_at), _code(VECTOR, COUNTS)
+
+
+@intrinsic
+def advance_samples(typing, choices, constants, resting, k, state, refractory, n, sums, at, u, u_at):
+    """Advance one neuron in 16 samples, which is vector n; its constants are row k of [·, 9 + C] and resting [·]."""
+    kinds = ir.FloatType(), ir.IntType(32)
+    return _signature(choices, constants, resting, k, state, refractory, n, sums, at, u, u_at), _code(*kinds)
+
+
+def _signature(*arguments):
+    return signed(types.uint16, *arguments)
+
+
+def _code(constant, count):
+    """Write a step whose constants and counts are of these types: vectors, or one number for all 16."""
 
     def code(context, b, signature, args):
         data = pointers(context, b, signature, args)
@@ -72,9 +90,10 @@ def advance(typing, choices, constants, resting, k, state, refractory, n, sums, 
         step = _Step(
             b,
             choices,
-            _vector(b, constants, b.mul(args[3], b.add(rows, INDEX(DECAY_SYN - SYN)))),
-            _vector(b, state, b.mul(args[6], rows)),
-            *(_counts(b, array, place) for array, place in ((resting, args[3]), (refractory, args[6]))),
+            _row_of(b, constants, constant, b.mul(args[3], b.add(rows, INDEX(DECAY_SYN - SYN)))),
+            _row_of(b, state, VECTOR, b.mul(args[6], rows)),
+            _row_of(b, resting, count, args[3]),
+            _row_of(b, refractory, COUNTS, args[6]),
         )
         drive = b.bitcast(b.gep(sums, [args[8]]), VECTOR.as_pointer())
         reached = step.adapted(b.fadd(step.driven(step.leaked(), drive, b.sub(rows, INDEX(SYN))), step.constant(BIAS)))
@@ -82,16 +101,17 @@ def advance(typing, choices, constants, resting, k, state, refractory, n, sums, 
         store(b, u, args[10], reached)
         return b.bitcast(step.fire(reached), WORD)
 
-    return signed(types.uint16, choices, constants, resting, k, state, refractory, n, sums, at, u, u_at), code
+    return code
 
 
-def _vector(b, array, rows):
-    """Where row `rows` of an array of vectors begins."""
-    return b.gep(b.bitcast(array, VECTOR.as_pointer()), [rows])
+def _row_of(b, array, kind, place):
+    """Where number `place` of an array of a type begins."""
+    return b.gep(b.bitcast(array, kind.as_pointer()), [place])
 
 
-def _counts(b, array, place):
-    return b.gep(b.bitcast(array, COUNTS.as_pointer()), [place])
+def _for_all(b, value):
+    """A vector as it is, one number 16 times."""
+    return value if isinstance(value.type, ir.VectorType) else splat(b, value)
 
 
 def _call(b, name: str, x):
@@ -110,7 +130,7 @@ class _Step:
         return self.b.gep(array, [row if isinstance(row, ir.Value) else INDEX(row)])
 
     def constant(self, row):
-        return self.b.load(self._row(self.constants, row), align=4)
+        return _for_all(self.b, self.b.load(self._row(self.constants, row), align=4))
 
     def _old(self, row):
         return self.b.load(self._row(self.state, row), align=4)
@@ -208,7 +228,8 @@ class _Step:
         v = b.select(b.or_(ready, b.not_(self._all(HOLDS))), b.select(fires, jump, u), value)
         less = b.sub(left, ONCE)
         less = b.select(b.icmp_signed(">", less, NOTHING), less, NOTHING)
-        b.store(b.select(fires, b.load(self.resting, align=4), less), self.refractory, align=4)
+        resting = _for_all(b, b.load(self.resting, align=4))
+        b.store(b.select(fires, resting, less), self.refractory, align=4)
         return [fires, v]
 
     def _all(self, choice: int):

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from neuro.dynamics.lanes import ROW, fourfold_sum, lowest, ones, row_sum, transposed
-from neuro.dynamics.vector import LANES
+from neuro.dynamics.vector import LANES, room_for
 from neuro.jit import compiled
 
 FIRST, SIZE, WORDS, BEGIN, END, WHOLE, BASE, LINES = range(
@@ -99,7 +99,7 @@ def sum_columns(out, words, now, population, currents, offsets, places, table, s
             spoken[lane * room + number[lane]] = places[k]
             number[lane] += 1
             word &= word - np.uint16(1)
-    rows = np.empty(LANES * BLOCK, np.float32)
+    rows = room_for(LANES * BLOCK)
     for block in range(blocks):
         for c in range(currents):
             shift = population[BASE] + block * population[WHOLE] + c * population[LINES]

@@ -38,7 +38,7 @@ def masked_sum(typing, out, at, bits, base, offset, weight, start, end):
 
     def body(b, data, args, e, total):
         place = b.sub(args[3], b.sext(load(b, data[4], e), INDEX))
-        return b.fadd(total, b.select(_mask(b, data[2], place), splat(b, load(b, data[5], e)), ZERO))
+        return b.select(_mask(b, data[2], place), b.fadd(total, splat(b, load(b, data[5], e))), total)
 
     def code(context, b, signature, args):
         data = pointers(context, b, signature, args)
@@ -91,6 +91,28 @@ def fourfold_sum(typing, out, at, values, base, weight, first, second, third, fo
 
     arguments = (out, at, values, base, weight, first, second, third, fourth, number)
     return signed(types.void, *arguments), code
+
+
+@intrinsic
+def fourfold_masked_sum(typing, out, values, base, bits, first, second, third, fourth, number):
+    """out[16 i + 0 … 15] = Σ values[16 · (base + j) + 0 … 15] in the lanes of bits[place_i + j], j below number, i below 4.
+
+    What four sums need of values is loaded once; the order of additions is that of j.
+    """
+
+    def code(context, b, signature, args):
+        data = pointers(context, b, signature, args)
+
+        def body(b, j, totals):
+            vector = load_vector(b, data[1], b.mul(b.add(args[2], j), INDEX(LANES)))
+            masks = [_mask(b, data[3], b.add(place, j)) for place in args[4:8]]
+            return [b.select(m, b.fadd(t, vector), t) for t, m in zip(totals, masks, strict=True)]
+
+        for i, total in enumerate(loop(b, INDEX(0), args[8], [ZERO] * 4, body)):
+            store(b, data[0], INDEX(LANES * i), total)
+        return context.get_dummy_value()
+
+    return signed(types.void, out, values, base, bits, first, second, third, fourth, number), code
 
 
 @intrinsic

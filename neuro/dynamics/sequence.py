@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import torch
 
-from neuro.dynamics import columns, flat, words
+from neuro.dynamics import columns, flat, words, worth
 from neuro.dynamics import tile as t16
 from neuro.dynamics.model import State
 from neuro.dynamics.tape import Tape
-from neuro.dynamics.vector import LANES
+from neuro.dynamics.vector import LANES, lined_up
 from neuro.jit import in_parallel
 
 TAPE = 2**28  # bytes that what is kept for the way back may take; beyond, running steps a second time is also quicker
@@ -126,7 +126,8 @@ class Run:
 
     def forward(self, v_of: Sequence[int]) -> list[torch.Tensor]:
         """Run all tiles through all steps; gives the membranes [T, B, n] of populations v_of after each step."""
-        shown = [np.empty((self.steps, self.batch, len(self.weights[k])), np.float32) for k in v_of]
+        number = np.dtype(np.float32)
+        shown = [lined_up((self.steps, self.batch, len(self.weights[k])), number) for k in v_of]
         keeps = self.learns and not self.again
         self.tape = self._tape(self.steps if keeps else max(self.lengths), keeps, bool(shown))
         for first, last in self.spans:
@@ -194,7 +195,7 @@ class Run:
     def spikes(self, population: int) -> torch.Tensor:
         """Give spikes [T, B, n] of a population as zeros and ones."""
         low, size = self.network.first[population], len(self.weights[population])
-        z = np.empty((self.steps, self.batch, size), np.float32)
+        z = lined_up((self.steps, self.batch, size), np.dtype(np.float32))
         bits = self.bits[:, self.past :, self.own + low : self.own + low + size]
         in_parallel(self.threads, words.unpack_spikes, [(bits[k], z, k * LANES) for k in range(self.tiles)])
         return torch.from_numpy(z)
@@ -228,9 +229,10 @@ class Run:
         network, width = self.network, self.network.neurons * LANES
         currents, longest = len(network.constants.decay_syn), self.longest
         listeners = self._listeners()
-        carried = np.zeros((self.tiles, 2 + currents, width), np.float32)
-        later = np.zeros((self.tiles, longest, currents, width), np.float32)
-        self.tuned = np.zeros((self.tiles, 2 + currents if self.tunes else 0, width), np.float32)
+        carried = self._take(self.tiles, 2 + currents, width)
+        later = self._take(self.tiles, longest, currents, width)
+        self.tuned = self._take(self.tiles, 2 + currents if self.tunes else 0, width)
+        carried[:], later[:], self.tuned[:] = 0, 0, 0
         if self.again:
             self.tape = self._tape(max(self.lengths), True, False)
         room = {steps: self._take(self.tiles, steps + longest, currents, width) for steps in self.lengths}
@@ -296,35 +298,49 @@ class Run:
 
     def _add_weight_gradients(self, grad: np.ndarray, first: int, last: int, grads: list[np.ndarray | None]) -> None:
         """Add dL/dW of every population, sums over the events that arrived in steps first … last − 1."""
-        network = self.network
+        network, bits = self.network, self._bits(first, last)
         wanted = [part for part in zip(network.first, grads, self.sources, strict=True) if part[1] is not None]
         shared = [part for part in wanted if len(part[2]) == 1]
+        apart = [part for part in wanted if len(part[2]) > 1]
+        counts = self._count_events(bits)
         wiring = (network.inputs, self.planes, network.route, network.lines, self.past)
-        events = self._events(self._bits(first, last))
+        often = counts[-1] > worth.MANY * bits.size and self.planes == 1
+        events = self._list_events(bits, counts) if shared or not often else None
         jobs = [
-            (grad, last - first, c, at + low, source[0], *wiring, *events, out[low : low + words.BLOCK])
+            (grad, last - first, c, at + low, source[0], *wiring, *events, out[low : low + worth.BLOCK])
             for at, out, source in shared
-            for low in range(0, len(out), words.BLOCK)
+            for low in range(0, len(out), worth.BLOCK)
             for c in range(out.shape[2])
         ]
-        in_parallel(self.threads, words.word_gradients, jobs)
-        jobs = [
-            (grad, last - first, c, at, low, min(low + words.BLOCK, len(out)), source, *wiring, *events, out)
-            for at, out, source in wanted
-            if len(source) > 1
-            for low in range(0, len(out), words.BLOCK)
+        in_parallel(self.threads, worth.word_gradients, jobs)
+        blocks = [
+            (grad, last - first, c, at, low, min(low + worth.BLOCK, len(out)), source, out)
+            for at, out, source in apart
+            for low in range(0, len(out), worth.BLOCK)
             for c in range(out.shape[2])
         ]
-        in_parallel(self.threads, words.entry_gradients, jobs)
+        if often and apart:
+            turned = self._take(self.tiles, bits.shape[2], bits.shape[1], kind=np.uint16)
+            in_parallel(self.threads, worth.turn_bits, [(bits[k], turned[k]) for k in range(self.tiles)])
+            wiring = (network.route, network.lines, self.past, turned)
+            in_parallel(self.threads, worth.masked_gradients, [(*block[:-1], *wiring, block[-1]) for block in blocks])
+        else:
+            jobs = [(*block[:-1], *wiring, *events, block[-1]) for block in blocks]
+            in_parallel(self.threads, worth.entry_gradients, jobs)
 
-    def _events(self, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _count_events(self, bits: np.ndarray) -> np.ndarray:
+        """Where the events of each source row begin in a list of all of them, [rows + 1]."""
+        begin = np.zeros(bits.shape[2] + 1, np.int64)
+        in_parallel(self.threads, words.count_events, [(*part, begin) for part in self._row_parts(bits)])
+        return begin.cumsum()
+
+    def _list_events(self, bits: np.ndarray, begin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """List when each source row spoke."""
-        rows, bits = bits.shape[2], np.ascontiguousarray(bits)
-        edges = np.linspace(0, rows, self.threads + 1).astype(np.int64)
-        parts = [(bits, low, high) for low, high in zip(edges, edges[1:], strict=False)]
-        begin = np.zeros(rows + 1, np.int64)
-        in_parallel(self.threads, words.count_events, [(*part, begin) for part in parts])
-        begin = begin.cumsum()
         place = np.empty(begin[-1], np.int32)
-        in_parallel(self.threads, words.list_events, [(*part, begin, place) for part in parts])
+        in_parallel(self.threads, words.list_events, [(*part, begin, place) for part in self._row_parts(bits)])
         return begin, place
+
+    def _row_parts(self, bits: np.ndarray) -> list[tuple[np.ndarray, int, int]]:
+        """Share source rows out among threads."""
+        edges, bits = np.linspace(0, bits.shape[2], self.threads + 1).astype(np.int64), np.ascontiguousarray(bits)
+        return [(bits, low, high) for low, high in zip(edges, edges[1:], strict=False)]

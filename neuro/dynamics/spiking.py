@@ -20,7 +20,7 @@ from neuro.dynamics import tile as t16
 from neuro.dynamics.model import Constants, NeuronModel, State
 from neuro.dynamics.sequence import Run
 from neuro.dynamics.surrogate import PseudoDerivative
-from neuro.dynamics.vector import LANES
+from neuro.dynamics.vector import LANES, lined_up
 
 SHAPES = {
     "fast_sigmoid": adjoint.FAST_SIGMOID,
@@ -104,13 +104,13 @@ class Spiking:
 
     @cached_property
     def by_neuron(self) -> np.ndarray:
-        """The same as vectors [N, 9 + C, 16]."""
-        return flat.vectors_of(self.by_lane)
+        """The same, [N, 9 + C]."""
+        return np.ascontiguousarray(flat.rows_of(self.model, self.constants).T)
 
     @cached_property
     def resting(self) -> np.ndarray:
-        """Refractory steps [N, 16]."""
-        return self.constants.refractory_steps.repeat_interleave(LANES).view(-1, LANES).numpy()
+        """Refractory steps [N]."""
+        return self.constants.refractory_steps.contiguous().numpy()
 
     def choices(self, rests: bool, history: int) -> np.ndarray:
         """The five choices, and what else the loops have to know, as numbers in the order of `neuro.dynamics.tile`."""
@@ -127,7 +127,7 @@ class _Buffers:
 
     def take(self, shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
         left = self.free.get((shape, kind))
-        return left.pop() if left else np.empty(shape, kind)
+        return left.pop() if left else lined_up(shape, kind)
 
     def give(self, array: np.ndarray) -> None:
         """Keep an array for the next run: a few of a shape, and of few shapes, the last ones used."""

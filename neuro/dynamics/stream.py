@@ -13,7 +13,7 @@ import numpy as np
 from neuro.dynamics.advance import advance
 from neuro.dynamics.flat import SYN, V
 from neuro.dynamics.lanes import fetch, lowest, nonzero, spread_sum
-from neuro.dynamics.vector import LANES
+from neuro.dynamics.vector import LANES, room_for
 from neuro.jit import compiled, estimated
 
 BLOCK = 16  # vectors that are passed over together while they rest: 256 neurons, a core of many chips
@@ -36,7 +36,7 @@ def run_stream(neurons, moving, ring, now, words, given, given_at, pending, own,
     choices, kind, constants, resting, sleeps = neurons
     state, refractory, awake = moving
     vectors, currents = len(kind), state.shape[1] - SYN
-    u = np.empty(LANES, np.float32)
+    u = room_for(LANES)
     at = before = 0
     spike_at[0] = 0
     for t in range(len(given_at) - 1):

@@ -28,7 +28,7 @@ from neuro.dynamics.adjoint import (
     through_threshold,
     through_value,
 )
-from neuro.dynamics.advance import advance
+from neuro.dynamics.advance import advance_samples
 from neuro.dynamics.columns import FIRST, SIZE, few_events, gather_gradients, most_columns, sum_columns, widest
 from neuro.dynamics.flat import (
     ADAPTATION,
@@ -54,7 +54,7 @@ from neuro.dynamics.flat import (
     V,
 )
 from neuro.dynamics.lanes import masked_sum, weighted_sum
-from neuro.dynamics.vector import LANES
+from neuro.dynamics.vector import LANES, room_for
 from neuro.jit import compiled
 
 AT_ONCE = 256  # neurons that the way back takes together, so that what is known of them stays in the first cache
@@ -68,16 +68,16 @@ def forward_tile(
     """Step through bits [H + T, S], filling in those of the own neurons; where: steps and neurons from, to.
 
     start [C · N + 1], offset and weight: the words of each neuron and current, offset = delay · S − source row. dense: see
-    `neuro.dynamics.columns`. state [N, 2 + C, 16] and refractory [N, 16] are advanced by constants [N, 9 + C, 16] and
-    resting [N, 16]. u, a and busy are [T, N · 16], or [1, N · 16] if not to be kept; v [T, N · 16], or of length 0; so is
+    `neuro.dynamics.columns`. state [N, 2 + C, 16] and refractory [N, 16] are advanced by constants [N, 9 + C] and
+    resting [N]. u, a and busy are [T, N · 16], or [1, N · 16] if not to be kept; v [T, N · 16], or of length 0; so is
     i [T, C, N · 16], the currents before each step.
     """
     begun, ended, low, high = where
     populations, offsets, places, table = dense
     neurons, currents = len(state), state.shape[1] - SYN
     rows, words = bits.shape[1], bits.reshape(-1)
-    sums, spoken = np.empty(currents * LANES, np.float32), np.empty(LANES * most_columns(populations), np.int32)
-    wide = np.empty(currents * LANES * widest(populations), np.float32)
+    sums, spoken = room_for(currents * LANES), np.empty(LANES * most_columns(populations), np.int32)
+    wide = room_for(currents * LANES * widest(populations))
     for t in range(begun, ended):
         now = t + choices[HISTORY]
         if choices[ADAPTATION] == THRESHOLD:
@@ -95,7 +95,7 @@ def forward_tile(
                 sum_columns(wide, words, now * rows, populations[p], currents, offsets, places, table, spoken)
                 for n in range(first, first + size):
                     at, place = (n - first) * currents * LANES, n * LANES
-                    bits[now, own + n] = advance(
+                    bits[now, own + n] = advance_samples(
                         choices, constants, resting, n, state, refractory, n, wide, at, here, place
                     )
                 continue
@@ -103,7 +103,7 @@ def forward_tile(
                 for c in range(currents):
                     k = c * neurons + n
                     masked_sum(sums, c * LANES, words, now * rows, offset, weight, start[k], start[k + 1])
-                bits[now, own + n] = advance(
+                bits[now, own + n] = advance_samples(
                     choices, constants, resting, n, state, refractory, n, sums, 0, here, n * LANES
                 )
         if len(v):
@@ -162,7 +162,7 @@ def backward_tile(
     currents, neurons = grad.shape[1], grad.shape[2] // LANES
     flat, rests_at_all, holds = grad.reshape(-1), choices[RESTS] != 0, choices[RESTS] != 0 and choices[HOLDS] != 0
     room = (AT_ONCE + 3) * LANES
-    z, spread, slopes = np.empty(room, np.float32), np.empty(room, np.float32), np.empty(room, np.float32)
+    z, spread, slopes = room_for(room), room_for(room), room_for(room)
     for t in range(ended - 1, begun - 1, -1):
         for n in range(least, most, AT_ONCE):
             last = min(n + AT_ONCE, most)

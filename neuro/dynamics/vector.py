@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core.typing.templates import Signature
 from numba.np.arrayobj import make_array
 
+from neuro.jit import compiled
+
 LANES = 16
+LINE = 64  # bytes that a processor's cache loads together: a vector
 VECTOR = ir.VectorType(ir.FloatType(), LANES)
 MASK = ir.VectorType(ir.IntType(1), LANES)
 INDEX, WORD = ir.IntType(64), ir.IntType(16)
 ZERO = ir.Constant(VECTOR, [0.0] * LANES)
 CHAINS = 4
+
+
+def lined_up(shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
+    """Give an array with any content whose vectors each lie in one line: one across two lines is loaded twice."""
+    count = int(np.prod(shape)) * kind.itemsize
+    made = np.empty(count + LINE, np.uint8)
+    first = -made.ctypes.data % LINE
+    return made[first : first + count].view(kind).reshape(shape)
+
+
+@compiled
+def room_for(count):
+    """Give as many numbers of float32 with any content, lined up."""
+    made = np.empty(count + LANES, np.float32)
+    first = (LINE - made.ctypes.data % LINE) % LINE // 4
+    return made[first : first + count]
 
 
 def signed(result, *arguments) -> Signature:
@@ -41,9 +61,10 @@ def store(b, data, index, vector) -> None:
 
 
 def splat(b, scalar):
-    single = b.insert_element(ir.Constant(VECTOR, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
+    """A number 16 times."""
+    nothing = ir.Constant(ir.VectorType(scalar.type, LANES), ir.Undefined)
     everywhere = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-    return b.shuffle_vector(single, ir.Constant(VECTOR, ir.Undefined), everywhere)
+    return b.shuffle_vector(b.insert_element(nothing, scalar, ir.Constant(ir.IntType(32), 0)), nothing, everywhere)
 
 
 def tree(b, totals):

@@ -1,17 +1,15 @@
-"""Synapse words as lists: what each neuron hears, where each spike goes, and what a word's gradient is."""
+"""Synapse words as lists, what each neuron hears and where each spike goes, and spikes as bits and as lists."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from neuro.dynamics.lanes import ROW, lowest, nonzero, ones, row_sum, scattered_sum, transposed
-from neuro.dynamics.vector import LANES
+from neuro.dynamics.lanes import lowest, nonzero, ones, transposed
+from neuro.dynamics.vector import LANES, room_for
 from neuro.jit import compiled, estimated
 
-BLOCK = LANES * ROW  # neurons whose gradients are summed together
-CACHE = 2**17  # numbers of float32 in half a megabyte
 ONE = np.float32(1).view(np.int32)
-STRETCH = 2**12  # and in what the smallest cache holds
+STRETCH = 2**12  # numbers of float32 in what the smallest cache holds
 
 
 @compiled
@@ -100,7 +98,7 @@ def pack_events(events, plane, bits, first):
 def pack_ones(events, bits, first):
     """Write events [T, B, n] that are 0 or 1 into words [T, n] of the full tile whose samples begin at `first`."""
     steps, batch, channels = events.shape
-    flat, block = events.reshape(-1), np.empty(LANES * LANES, np.float32)
+    flat, block = events.reshape(-1), room_for(LANES * LANES)
     whole = channels // LANES * LANES
     for t in range(steps):
         for k in range(0, whole, LANES):
@@ -200,83 +198,3 @@ def list_events(bits, low, high, begin, place):
                         word &= word - np.uint16(1)
                         e += 1
                     at[row - low] = e
-
-
-@compiled
-def word_gradients(grad, length, current, low, source, inputs, planes, route, lines, history, begin, place, out):
-    """Add to out[:, :, current] of a block's weights [n, M, C, D] dL/dW, a sum over the events of each column.
-
-    grad [tiles, T + D, C, N · 16] is dL/dc, of which `length` steps count; the block is neurons low … low + n − 1 of them,
-    n at most 64. Time goes by in stretches whose gradients stay in the processor's cache.
-    """
-    tiles, steps = len(grad), length
-    count, columns = out.shape[:2]
-    lanes = tiles * LANES
-    stretch = min(max(CACHE // (lanes * BLOCK), 1), steps)
-    table, total = np.zeros(stretch * lanes * BLOCK, np.float32), np.empty(BLOCK, np.float32)
-    for begun in range(0, steps, stretch):
-        ended = min(begun + stretch, steps)
-        for tile in range(tiles):
-            for t in range(begun, ended):
-                base = ((t - begun) * lanes + tile * LANES) * BLOCK
-                turn_tile(grad[tile, t, current], low, count, table, base)
-        for column in range(columns):
-            who = source[column]
-            for line in range(len(lines)):
-                shift = (route[who] + lines[line] - history - begun) * lanes
-                for plane in range(planes if who < inputs else 1):
-                    row = row_of(who, plane, inputs, planes)
-                    events = place[begin[row] : begin[row + 1]]
-                    first = np.searchsorted(events, -shift)
-                    last = np.searchsorted(events, (ended - begun) * lanes - shift)
-                    if first < last:
-                        row_sum(total, 0, table, place, shift, begin[row] + first, begin[row] + last)
-                        factor = np.float32(1 << plane)
-                        for k in range(count):
-                            out[k, column, current, line] += factor * total[k]
-
-
-@compiled
-def entry_gradients(
-    grad, length, current, first, low, high, source, inputs, planes, route, lines, history, begin, place, out
-):
-    """Add to out[low : high, :, current] dL/dW of entries [n, E, C, D] that each listen to a source of their own.
-
-    grad as above; first: number of the first of the n neurons; source [n, E]. Neurons go by sixteens, whose gradients
-    are laid out in the order of events: step, tile, lane.
-    """
-    tiles, steps = len(grad), grad.shape[1]
-    lanes = tiles * LANES
-    values = np.zeros(LANES * steps * lanes, np.float32)
-    for some in range(low, high, LANES):
-        count = min(LANES, high - some)
-        for t in range(length):
-            for tile in range(tiles):
-                here = grad[tile, t, current, (first + some) * LANES : (first + some + count) * LANES]
-                for k in range(count):
-                    for lane in range(LANES):
-                        values[(k * steps + t) * lanes + tile * LANES + lane] = here[k * LANES + lane]
-        for k in range(count):
-            for e in range(source.shape[1]):
-                who = source[some + k, e]
-                for line in range(len(lines)):
-                    shift, total = (route[who] + lines[line] - history) * lanes, np.float32(0)
-                    for plane in range(planes if who < inputs else 1):
-                        row = row_of(who, plane, inputs, planes)
-                        start, end = begin[row], begin[row + 1]
-                        if shift < 0:
-                            start += np.searchsorted(place[start:end], -shift)
-                        part = scattered_sum(values, k * steps * lanes + shift, place, start, end)
-                        total += np.float32(1 << plane) * part
-                    out[some + k, e, current, line] += total
-
-
-@compiled
-def turn_tile(values, low, count, table, base):
-    """Write a tile's values [N · 16] of neurons low … low + count − 1 as 16 rows of 64 from table[base] on."""
-    whole = count // LANES * LANES
-    for k in range(0, whole, LANES):
-        transposed(table, base + k, BLOCK, values, (low + k) * LANES, LANES)
-    for k in range(whole, count):
-        for lane in range(LANES):
-            table[base + lane * BLOCK + k] = values[(low + k) * LANES + lane]
