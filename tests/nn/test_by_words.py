@@ -9,6 +9,8 @@ import pytest
 import torch
 from random_networks import CHIPS, random_events, random_network
 
+import neuro
+from neuro.dynamics import worth
 from neuro.dynamics.surrogate import SHAPES
 from neuro.errors import DataError
 from neuro.nn.propagate import run_groups
@@ -120,6 +122,15 @@ def test_random_networks(name):
         same_forward(network, random_events(rng, network, steps=5, batch=x[next(iter(x))].shape[1]), record.state)
         compared += same_gradients(network, x)
     assert compared > 6
+
+
+@pytest.mark.parametrize("chip", ["generic", "dynapse1", "dynapse2"])
+@pytest.mark.parametrize("many", [-1.0, 17.0], ids=["by masks", "by events"])
+def test_gradients_of_entries_both_ways(make, events, monkeypatch, chip, many):
+    monkeypatch.setattr(worth, "MANY", many)
+    dense = make(chip, populations={"hidden": {"size": 40}, "out": {"size": 10}}, inputs={"x": 40})
+    network = neuro.Network(dense.plan, seed=0, storage="slots", reserve=3)
+    assert same_gradients(network, events(network, steps=12, batch=37))
 
 
 def test_threads_do_not_matter(make, events):
