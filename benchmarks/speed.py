@@ -5,7 +5,8 @@ gradient of every spike, backward. Optimizer, read-out and data are left out on 
 projection is timed apart. Every contender in its documented per-step mode (inputs by `unbind(0)`), each in a process of
 its own, taking turns of a few steps; torch's idle threads wait as each likes best (OMP_WAIT_POLICY: passive for neuro, as
 its command line sets it, torch's default for all others). The floor is nothing but the dense products of forward and
-backward. Firing rates differ and are stated.
+backward. Firing rates differ and are stated. Row 1 has more contenders if NEURO_PEERS names a Python that has them: see
+`peers.py`.
 
 Expected before measuring: with 64 words a neuron the loops visit 1/27 of a dense matrix of row 1, so about 20 times
 fewer milliseconds than the floor at the same efficiency; a prototype reached 13.7 ms where snnTorch took 268.
@@ -23,8 +24,10 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import layers
+import peers
 import torch
 from machine import circumstances, save, spread
 
@@ -35,13 +38,14 @@ WORDS, INPUT_RATE = 64, 0.05
 STEPS_A_TURN = 3
 PAUSE_S = 0.1  # until the threads of the contender before have gone to sleep
 ROWS = {
-    "1": {"neurons": 1024, "inputs": 700, "steps": 100, "batch": 32, "peers": True},
+    "1": {"neurons": 1024, "inputs": 700, "steps": 100, "batch": 32, "peers": True, "more": True},
     "2": {"neurons": 264, "inputs": 81, "steps": 784, "batch": 256, "peers": True},
     "3": {"neurons": 1034, "layers": (512, 512, 10), "inputs": 784, "steps": 25, "batch": 128, "peers": True},
     "4": {"neurons": 16384, "inputs": 4096, "steps": 50, "batch": 8, "peers": False},
     "5": {"neurons": 65536, "inputs": 8192, "steps": 10, "batch": 4, "peers": False},
 }
-QUICK = {"quick": {"neurons": 96, "inputs": 40, "steps": 20, "batch": 16, "peers": True}}
+QUICK = {"quick": {"neurons": 96, "inputs": 40, "steps": 20, "batch": 16, "peers": True, "more": True}}
+MORE = Path(__file__).with_name("peers.py")
 
 
 def events(row: dict) -> torch.Tensor:
@@ -233,6 +237,9 @@ class Process:
     def __init__(self, name: str, key: str):
         policy = {"OMP_WAIT_POLICY": "PASSIVE"} if name.startswith("neuro") else {}
         command = [sys.executable, __file__, "--serve", name, "--rows", key]
+        if name in peers.CONTENDERS:
+            row = (ROWS | QUICK)[key] | {"words": WORDS, "input_rate": INPUT_RATE}
+            command = [os.environ["NEURO_PEERS"], MORE, "--serve", name, "--row", json.dumps(row)]
         self.child = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | policy
         )
@@ -259,6 +266,8 @@ def measure(key: str, row: dict, repeats: int) -> dict:
     """Time one row, contenders in turn."""
     print(f"\nrow {key}: {row['neurons']} neurons, {row['inputs']} inputs, T {row['steps']}, B {row['batch']}")
     names = list(contenders_of(row))[: None if row["peers"] else 2]
+    if row.get("more") and "NEURO_PEERS" in os.environ:
+        names += peers.CONTENDERS
     running = {name: Process(name, key) for name in names}
     taken = {name: [] for name in names}
     for _ in range(repeats):
@@ -298,6 +307,11 @@ def main() -> None:
         serve(arguments.serve, rows[arguments.rows[0]])
         return
     facts = circumstances("norse", "snntorch", "numba")
+    if "NEURO_PEERS" in os.environ:
+        told = subprocess.run(
+            [os.environ["NEURO_PEERS"], MORE, "--versions"], capture_output=True, text=True, check=True
+        )
+        facts["peers"] = json.loads(told.stdout)
     results = {key: measure(key, rows[key], arguments.repeats) for key in arguments.rows}
     save("speed" if set(results) == set(ROWS) else "speed_some", {"rows": results, "circumstances": facts})
 

@@ -26,6 +26,7 @@ from machine import RESULTS, circumstances
 import neuro
 from neuro.data import load_dataset
 from neuro.evaluation import measure
+from neuro.runs import write_atomically
 from neuro.training.progress import progress_for
 
 
@@ -91,9 +92,9 @@ def rounded(twin, row: Row, seed: int):
 
 
 def measured(row: Row, seed: int, runs: Path) -> dict:
-    """Every figure of a row."""
+    """Every figure of a row but its twins'."""
     begun = time.time()
-    run, twin = trained(row, seed, runs, False), trained(row, seed, runs, True)
+    run = trained(row, seed, runs, False)
     result, proof, test = neuro.evaluate(run), neuro.verify(run), load_dataset(run.task.data).test
     return {
         "task": row.task,
@@ -103,8 +104,8 @@ def measured(row: Row, seed: int, runs: Path) -> dict:
         "best_epoch": run.facts["epoch"],
         "validation_accuracy": run.facts["validation_accuracy"],
         "test_accuracy": result.accuracy,
-        "float_twin": neuro.evaluate(twin).accuracy,
-        "rounded_twin": measure(rounded(twin, row, seed), twin.task, test, "test").accuracy,
+        "float_twin": None,
+        "rounded_twin": None,
         "test_samples": result.samples,
         "neurons": sum(p.size for p in run.task.populations.values()),
         "cores": result.cores,
@@ -114,12 +115,23 @@ def measured(row: Row, seed: int, runs: Path) -> dict:
         **footprint(run.network, run.task, test),
         "rate": result.rate,
         "training_seconds": run.metrics[-1]["seconds"],
-        "float_twin_seconds": twin.metrics[-1]["seconds"],
+        "float_twin_seconds": None,
         "spikes_compared": proof.compared,
         "spikes": proof.spikes,
         "spikes_differ": proof.differ,
         "limits_exceeded": len(proof.findings) + sum(m["violations"] for m in run.metrics),
         "all_seconds": round(time.time() - begun, 1),
+    }
+
+
+def measured_twins(row: Row, seed: int, runs: Path) -> dict:
+    """The figures of a row's float twin, and of the same one rounded."""
+    twin = trained(row, seed, runs, True)
+    test = load_dataset(twin.task.data).test
+    return {
+        "float_twin": neuro.evaluate(twin).accuracy,
+        "rounded_twin": measure(rounded(twin, row, seed), twin.task, test, "test").accuracy,
+        "float_twin_seconds": twin.metrics[-1]["seconds"],
     }
 
 
@@ -130,6 +142,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--data")
     parser.add_argument("--runs", type=Path, default=Path("runs/tasks"))
+    parser.add_argument("--twins-later", action="store_true", help="leave the twins to the same command without this")
     arguments = parser.parse_args()
     if arguments.data:
         os.environ["NEURO_DATA"] = arguments.data
@@ -142,15 +155,24 @@ def main() -> None:
     if row is None:
         parser.error(f"no row {arguments.task} {arguments.chip}; the rows are listed without arguments")
     path = result_path(row, arguments.seed)
-    if path.exists():
+    found = json.loads(path.read_text()) if path.exists() else {}
+    if found and (found["float_twin"] is not None or arguments.twins_later):
         print(f"{path} is there already")
         return
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    facts = circumstances("numba")
-    found = measured(row, arguments.seed, arguments.runs)
+    if not found:
+        facts = circumstances("numba")
+        found = measured(row, arguments.seed, arguments.runs) | {"circumstances": facts}
+        _write(path, found)
+    if not arguments.twins_later:
+        _write(path, found | measured_twins(row, arguments.seed, arguments.runs))
+
+
+def _write(path: Path, found: dict) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({**found, "circumstances": facts}, indent=1) + "\n")
-    print(f"wrote {path}: {found['test_accuracy']:.2%}, float {found['float_twin']:.2%}")
+    write_atomically(path, json.dumps(found, indent=1) + "\n")
+    twin = f", float {found['float_twin']:.2%}" if found["float_twin"] else ""
+    print(f"wrote {path}: {found['test_accuracy']:.2%}{twin}")
 
 
 if __name__ == "__main__":

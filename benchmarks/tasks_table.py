@@ -41,8 +41,8 @@ def line(row: Row) -> str:
         name,
         bar,
         _spread([100 * f["test_accuracy"] for f in found]),
-        _spread([100 * f["float_twin"] for f in found]),
-        _spread([100 * f["rounded_twin"] for f in found]),
+        _spread([100 * f["float_twin"] for f in found if f["float_twin"] is not None]),
+        _spread([100 * f["rounded_twin"] for f in found if f["rounded_twin"] is not None]),
         f"{len(found)}, {found[0]['epochs']}, {sum(f['training_seconds'] for f in found) / 3600:.2f}",
         f"{mean('slots_mean'):.1f}",
         f"{mean('sources_mean'):.1f}",
@@ -55,6 +55,8 @@ def line(row: Row) -> str:
 
 
 def _spread(values: list[float]) -> str:
+    if not values:
+        return "not run"
     sd = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.2f}{sd}"
 

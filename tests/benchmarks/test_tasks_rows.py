@@ -20,7 +20,8 @@ RESULTS = sorted((Path(rows.__file__).parent / "results/tasks").glob("*.json"))
 def test_committed_rows_keep_the_promises(path):
     row = json.loads(path.read_text())
     assert row["spikes_differ"] == 0 and row["limits_exceeded"] == 0
-    assert row["spikes"] > 0 and 0 < row["test_accuracy"] <= 1 and 0 < row["float_twin"] <= 1
+    assert row["spikes"] > 0 and 0 < row["test_accuracy"] <= 1
+    assert row["float_twin"] is None or 0 < row["float_twin"] <= 1
     limit = neuro.load_chip(row["chip"].split(" ")[0]).weights.slots
     assert limit is None or row["slots_most"] <= limit
     known = {rows.result_path(r, seed) for r in rows.ROWS for seed in rows.SEEDS}
