@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from neuro.task.network import Name, NetworkSpec, Part, Seconds, Size, Steps
 
@@ -140,7 +140,7 @@ class Training(Part):
     truncate_steps: Size | None = Field(
         None, description="gradients go no further back than to the start of a piece of so many steps; absent = all"
     )
-    augment: Augment = Augment()
+    augment: Augment = Field(Augment(), description="null = samples as they are")
     clip: Rate | None = Field(1.0, description="largest norm of the gradient; absent = not clipped")
     latent: Literal["free", "hull"] = "free"
     rounding: Literal["nearest", "stochastic", "feedback", "one-copy-nearest", "one-copy-stochastic"] = Field(
@@ -171,6 +171,11 @@ class Training(Part):
     growth_candidates: Annotated[int, Field(ge=0)] = Field(
         0, description="slots: sources tried by gradient for them, a neuron; 0 = drawn at random"
     )
+
+    @field_validator("augment", mode="before")
+    @classmethod
+    def _null_alters_nothing(cls, value):
+        return {} if value is None else value
 
 
 class Published(Part):

@@ -21,6 +21,11 @@ def pictures(count=6, seed=0):
     return np.random.default_rng(seed).random((count, SIDE * SIDE), np.float32)
 
 
+def test_null_alters_nothing():
+    assert load_task("mnist").training.augment.moves_pictures
+    assert load_task("mnist", ["training.augment=null"]).training.augment == load_task("digits").training.augment
+
+
 def altered(x, seed=3, ids=None, order=None, **augment):
     ids = np.arange(len(x)) + 10 if ids is None else ids
     return altered_values(task_with(**augment), x, ids, seed, order)
