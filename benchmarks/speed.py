@@ -209,11 +209,11 @@ def serve(name: str, row: dict) -> None:
     facts = {"rate": round(rates[-1], 4) if rates else None}
     facts["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
     if more:
-        facts |= _optimizer(*more)
+        facts |= optimizer_times(*more)
     print(json.dumps(facts), flush=True)
 
 
-def _optimizer(optimizer, made: neuro.Network, repeats: int = 7) -> dict:
+def optimizer_times(optimizer, made: neuro.Network, repeats: int = 7) -> dict:
     """Time the optimizer's step and, alone, the projection in it."""
     whole, alone = [], []
     for parameter in made.parameters():  # those of the steps may have grown beyond any float in so long a sequence

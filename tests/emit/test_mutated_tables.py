@@ -78,23 +78,27 @@ def same_wiring(a, b) -> bool:
 
 
 def random_state(tables, reach: int, rng, batch: int):
-    """Any state at all: neurons near and above threshold, adapted, resting, and every source just active or not."""
+    """Any state at all: neurons anywhere (half of the samples: a hundredth off their threshold), adapted, resting,
+    and every source just active or not.
+    """
     wiring = wire(tables)
-    n, most = wiring.neurons, tables.chip.inputs.events_per_step
-    theta = wiring.constants.theta.numpy()
+    n, most, k = wiring.neurons, tables.chip.inputs.events_per_step, wiring.constants
+    theta, beta, leak = (constant.numpy() for constant in (k.theta, k.beta, k.leak))
 
     def floats(values):
         return torch.from_numpy(np.asarray(values, np.float32))
 
-    neurons = State(
-        floats(rng.normal(0.5, 1.5, (batch, n)) * theta),
-        floats(rng.normal(0, 1.5, (wiring.currents, batch, n)) * theta),
-        floats(rng.integers(0, 3, (batch, n))),
-        torch.from_numpy(rng.integers(0, 2, (batch, n), dtype=np.int32)),
-    )
+    v = rng.normal(0.5, 1.5, (batch, n)) * theta
+    i = rng.normal(0, 1.5, (wiring.currents, batch, n)) * theta
+    a = rng.integers(0, 3, (batch, n))
+    edge = (theta + beta * a[::2]) * rng.normal(1, 0.01, a[::2].shape)
+    v[::2] = edge + leak if wiring.model.leak.startswith("linear") else edge / np.where(leak == 0, 1, leak)
+    i[:, ::2] = 0
+    resting = torch.from_numpy(rng.integers(0, 2, (batch, n), dtype=np.int32))
     events = rng.integers(0, most + 1, (reach, wiring.inputs, batch))
     spikes = rng.integers(0, 2, (reach, n, batch))
-    return ReplayState(neurons, torch.from_numpy(np.concatenate([events, spikes], 1).astype(np.float64)), {})
+    history = torch.from_numpy(np.concatenate([events, spikes], 1).astype(np.float64))
+    return ReplayState(State(floats(v), floats(i), floats(a), resting), history, {})
 
 
 def behave_alike(network, first, second, rng) -> bool:
