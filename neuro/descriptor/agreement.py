@@ -31,6 +31,12 @@ def latches_pick_one_of_two(neuron: Neuron) -> None:
             raise Disagreement(("latches", constant), text)
 
 
+PLACES = {  # of words, where nothing else limits them
+    "conductance": "an array has a pair at every crosspoint",
+    "crossbar": "a neuron may close its crosspoint with every axon of its core; cores.axons limits those",
+}
+
+
 def kind_has_its_fields(weights: Weights) -> None:
     kind, levels = weights.kind, weights.levels
     if kind == "levels" and not levels:
@@ -39,8 +45,8 @@ def kind_has_its_fields(weights: Weights) -> None:
         raise Disagreement(("levels",), "hold 0, allowed: other numbers; leave it out, an empty slot weighs nothing")
     if kind == "levels" and weights.sign in ("source", "row") and min(levels) < 0:
         raise Disagreement(("levels",), f"have {min(levels)}, allowed: > 0, as sign {weights.sign} gives the sign")
-    if kind == "conductance" and weights.slots is not None:
-        raise Disagreement(("slots",), f"have {weights.slots}, allowed: none; an array has a pair at every crosspoint")
+    if kind in PLACES and weights.slots is not None:
+        raise Disagreement(("slots",), f"have {weights.slots}, allowed: none; {PLACES[kind]}")
     if kind in ("counts", "masks") and weights.slots is None:
         raise Disagreement(("slots",), f"is missing; kind {kind} needs the words per neuron")
     for field in ("axon_types", "weight_bits"):

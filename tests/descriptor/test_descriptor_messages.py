@@ -174,6 +174,7 @@ CROSSBARS = [
     ("neuron.constant_bits={tau_syn: 4}", "neuron.constant_bits.tau_syn: unknown key"),
     ("cores.axons=300", "cores.axons: have 300, allowed on a crossbar: 1 to 256, what tags.bits name"),
     ("cores.axons=null", "cores.axons: have None, allowed on a crossbar: 1 to 256, what tags.bits name"),
+    ("slots=8", "weights.slots: have 8, allowed: none; a neuron may close its crosspoint with every axon of its core"),
 ]
 
 
