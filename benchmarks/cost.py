@@ -1,7 +1,7 @@
-"""What a training step costs against its size: neurons, words a neuron, steps and batch, one at a time; JSON and a figure.
+"""What a training step costs against its size: neurons, words a neuron, steps and batch, one at a time.
 
-Forward and backward of a recurrent population in slot storage without reserve, as in row 1 of `speed.py`, about 5 % of spikes
-(the gain of the first weights is searched for that). The optimizer with its projection is timed beside it.
+Forward and backward of a recurrent population in slot storage without reserve, as in row 1 of `speed.py`, about 5 % of
+spikes (the gain of the first weights is searched for that); the optimizer with its projection beside it. JSON and a figure.
 
 Expected before measuring: linear in everything; more a number where a batch fills no tile of 16, and where the neurons'
 state leaves the caches (from 16,384 neurons on).

@@ -45,8 +45,6 @@ def kind_has_its_fields(weights: Weights) -> None:
         raise Disagreement(("levels",), "hold 0, allowed: other numbers; leave it out, an empty slot weighs nothing")
     if kind == "levels" and weights.sign in ("source", "row") and min(levels) < 0:
         raise Disagreement(("levels",), f"have {min(levels)}, allowed: > 0, as sign {weights.sign} gives the sign")
-    if kind in PLACES and weights.slots is not None:
-        raise Disagreement(("slots",), f"have {weights.slots}, allowed: none; {PLACES[kind]}")
     if kind in ("counts", "masks") and weights.slots is None:
         raise Disagreement(("slots",), f"is missing; kind {kind} needs the words per neuron")
     for field in ("axon_types", "weight_bits"):
@@ -54,6 +52,8 @@ def kind_has_its_fields(weights: Weights) -> None:
             raise Disagreement((field,), "is missing; kind crossbar needs the signed weights of a neuron")
         if kind not in ("crossbar", "float") and getattr(weights, field) is not None:
             raise Disagreement((field,), f"belongs to kind crossbar, but kind is {kind}; leave it out")
+    if kind in PLACES and weights.slots is not None:
+        raise Disagreement(("slots",), f"have {weights.slots}, allowed: none; {PLACES[kind]}")
     if weights.dac and weights.weight_unit_a is None:
         raise Disagreement(("weight_unit_a",), "is missing; dac needs the bias current of a base weight of 1")
     if weights.weight_unit_a and not weights.dac:
