@@ -153,9 +153,9 @@ KINDS = [
         "19: weights.axon_types: belongs to kind crossbar, but kind is counts; leave it out",
     ),
     (
-        "kind: counts",
+        "kind: counts\n  slots: 4",
         "kind: crossbar\n  axon_types: 4\n  weight_bits: 9",
-        "23: weights.bases: have 2, allowed: at most 0 of kind crossbar",
+        "22: weights.bases: have 2, allowed: at most 0 of kind crossbar",
     ),
     ("bits: 4, own", "bits: 2, own", "26: tags.own_bits: have 3, allowed: 0 to bits = 2"),
 ]
