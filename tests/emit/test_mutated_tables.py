@@ -137,7 +137,7 @@ def never_read(tables, told: str) -> bool:
     """v_reset where reset subtracts and nothing holds, decay_a where no neuron feels adaptation: nothing reads them."""
     constant, neuron = told.removeprefix("constant ").split(":")[0], tables.chip.neuron
     if constant == "v_reset":
-        return neuron.reset == "subtract" and neuron.refractory == "integrate"
+        return neuron.reset == "subtract" and neuron.refractory != "hold"
     felt = neuron.adaptation != "none" and any(p.to_set().beta for p in tables.manifest.parameter_sets)
     return constant == "decay_a" and not felt
 
