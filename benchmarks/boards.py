@@ -135,7 +135,7 @@ def found(board: str) -> list[dict]:
 def table() -> str:
     """Accuracies in per cent by chip, mean and standard deviation over seeds; a row without results reads "not run"."""
     head = ("chip", "trained for it", "ideal network as it is", "words left", "ideal network placed anew")
-    head += ("slots", "seeds", "epochs", "spikes that differ")
+    head += ("slots", "seeds", "epochs", "neuron steps that differ")
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     ideal = found("ideal")
     for board in ("ideal", *BOARDS):

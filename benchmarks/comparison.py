@@ -13,11 +13,11 @@ ahead, post-hoc rounding last, and the published parts between.
     python benchmarks/comparison.py --tiny --out runs/x  # proves that it works, in a minute or two; figures mean nothing
     python benchmarks/comparison.py --show --readme      # table and figure from the rows there are
 
-Found on OptDigits (`--task digits --set data.dataset=optdigits`, 5 seeds): ahead of every rival at 4 and 8 slots, though at 4
-by less than 2 standard errors over four values; alike with straight-through pruning and four values at 16; behind both by 0.8
-to 1.0 points at 64, a loss. On the validation part it is not behind there (96.3 to 96.9 of 96.6): the test part holds other
-writers. A slower rate than the one tuned at 16 slots brings back 0.3 of it; where the rest goes is not known. Pruning and
-rounding a float twin at once is last at few slots, as expected.
+Found on OptDigits (`--task digits --set data.dataset=optdigits`, 5 seeds): ahead of every rival at 4 and 8 slots, though
+at 4 by less than 2 standard errors over four values; alike with straight-through pruning and four values at 16; behind both
+by 0.8 to 1.0 points at 64, a loss. On the validation part it is not behind there (96.3 to 96.9 of 96.6): the test part has
+other writers. A slower rate than the one tuned at 16 slots brings back 0.3 of it; where the rest goes is not known. Pruning
+and rounding a float twin at once is last at few slots, as expected.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ HEAD = (
     "synapse bytes (all words of its cores)",
     "rate",
     "operations a sample",
-    "spikes that differ",
+    "neuron steps that differ",
 )
 
 

@@ -39,7 +39,7 @@ def text() -> str:
     ]
     rows = [accuracy_row(task, chip) for task, chip in shown]
     lines = [
-        "| task and chip | test accuracy, mean ± sd | slots a neuron | spikes that differ in replay | limits exceeded |",
+        "| task and chip | test accuracy, mean ± sd | slots a neuron | neuron steps that differ | limits exceeded |",
         "|---|---|---|---|---|",
         *rows,
         "",
