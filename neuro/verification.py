@@ -49,8 +49,13 @@ class Verification:
         return not self.differ and not self.findings
 
     def __str__(self) -> str:
-        text = f"{self.differ} of {self.compared:,} spikes differ; {len(self.findings)} limits exceeded"
+        text = f"{difference(self.differ, self.compared, self.spikes)}; {len(self.findings)} limits exceeded"
         return "\n".join([text, *([self.first] if self.first else []), *self.findings])
+
+
+def difference(differ: int, compared: int, spikes: int) -> str:
+    """How many places, one for every neuron, step and sample, are not the same, and how many spikes there were."""
+    return f"{differ:,} of {compared:,} neuron steps differ ({spikes:,} spikes)"
 
 
 def verify(

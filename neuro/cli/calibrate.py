@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from neuro.cli.show import DataDir, Json, show, use_data_folder
+from neuro.cli.show import DataDir, Json, command_line, show, use_data_folder
 
 NAME, SHORT = "calibrate", "Fine-tune a run for one device."
 
@@ -28,14 +28,17 @@ def command(
 
     use_data_folder(data)
     device, loaded = load_virtual_chip(virtual), load_run(run)
+    from neuro.evaluation import evaluate
     from neuro.training import calibrate
     from neuro.training.progress import progress_for
 
     shown = progress_for("quiet" if as_json else "auto")
     done = calibrate(loaded, device, out, epochs=epochs, lr=lr, settings=settings, resume=resume, progress=shown)
     facts = done.facts
+    before = evaluate(loaded, "validation", device).accuracy
+    after = f"{facts['validation_accuracy']:.1%} after {facts['epoch']} of {epochs} epochs, the best"
     lines = [
-        f"best on validation, on this device: {facts['validation_accuracy']:.1%} in epoch {facts['epoch']} (0 is before)",
-        f"next: neuro evaluate {out} --virtual {virtual}   neuro verify {out}",
+        f"accuracy on validation, on this device: {before:.1%} before, {after if facts['epoch'] else 'never better after'}",
+        f"next: {command_line('evaluate', out, '--virtual', virtual)}   {command_line('verify', out)}",
     ]
-    show({"run": str(out), "best": facts, "last": done.metrics[-1]}, as_json, lines)
+    show({"run": str(out), "before": before, "best": facts, "last": done.metrics[-1]}, as_json, lines)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from neuro.cli.show import Json, show
+from neuro.cli.show import Json, free_folder, show
 
 NAME, SHORT = "check", "Tables against every limit."
 
@@ -24,7 +24,12 @@ def command(
     loaded = load_configuration(tables, edited=edited)
     findings = [str(f) for f in check(loaded)]
     lines = [*findings, f"{len(findings)} limits of {loaded.chip.label} exceeded"]
-    if not findings:
+    if findings:
+        lines.append("next: put right what is named above and check again, or export again")
+    elif edited:
+        save = f"neuro.load_tables({str(tables)!r}, edited=True).save({str(free_folder(tables))!r})"
+        lines.append(f'next: python -c "import neuro; {save}"   (edited tables can be used once saved anew)')
+    else:
         lines.append(f"events of your own: neuro replay {tables} --input X.npy --out Y.npy   (X: [T, B, channels])")
     show({"chip": loaded.chip.label, "findings": findings}, as_json, lines)
     if findings:

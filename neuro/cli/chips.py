@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from neuro.cli.show import Json, Set, show, split_overrides
+from neuro.cli.show import Json, Set, command_line, free_folder, overrides_of, settings, show
 
 NAME, SHORT = "chips", "Chips, their limits and sources."
 
@@ -22,16 +22,21 @@ def command(
 ) -> None:
     """List chips, or show one's limits and where each figure comes from."""
     from neuro import descriptor
+    from neuro.errors import DescriptionError
 
     if schema:
         print(json.dumps(descriptor.schema(), indent=1))
         return
     if name is None:
+        if overrides:
+            raise DescriptionError(
+                f"--set {overrides[0]} changes one chip: name it, neuro chips NAME --set {overrides[0]}"
+            )
         chips = [descriptor.load_chip(n) for n in descriptor.chip_names()]
         show({"chips": [c.name for c in chips]}, as_json, _list(chips))
         return
-    chip = descriptor.load_chip(name, split_overrides(overrides)[1])
-    show(json.loads(descriptor.chip_to_json(chip)), as_json, _page(chip, name))
+    chip = descriptor.load_chip(name, overrides_of("chip", overrides))
+    show(json.loads(descriptor.chip_to_json(chip)), as_json, _page(chip, name, overrides))
 
 
 def _list(chips):
@@ -39,7 +44,7 @@ def _list(chips):
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for chip, row in zip(chips, rows, strict=True):
         yield "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=True)), chip.title])
-    yield "\nnext: neuro chips NAME, or neuro train digits --chip NAME --out runs/a"
+    yield f"\nnext: neuro chips NAME   neuro train digits --chip NAME --out {free_folder('runs/a')}"
 
 
 def _size(chip) -> str:
@@ -56,7 +61,7 @@ def _words(chip) -> str:
     return f"fan-out {chip.weights.fan_out}" if chip.weights.fan_out else "slots as axons"
 
 
-def _page(chip, name: str):
+def _page(chip, name: str, overrides: list[str] | None):
     from neuro.descriptor import describe
 
     yield f"{chip.label}: {chip.title}"
@@ -67,4 +72,5 @@ def _page(chip, name: str):
             yield textwrap.fill(value, width, initial_indent=f"  {key:28} ", subsequent_indent=" " * 31)
             if source and source != after[2]:  # what one source says of several rows is cited once, below them
                 yield textwrap.fill(source, width, initial_indent=" " * 6, subsequent_indent=" " * 6)
-    yield f"\nnext: neuro train digits --chip {name} --out runs/a"
+    again = command_line("train", "digits", "--chip", name, *settings(overrides), "--out", free_folder("runs/a"))
+    yield f"\nnext: {again}"

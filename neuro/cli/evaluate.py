@@ -9,7 +9,18 @@ from typing import Annotated
 
 import typer
 
-from neuro.cli.show import DataDir, Json, Virtual, load_device, show, tell_samples, use_data_folder
+from neuro.cli.show import (
+    DataDir,
+    Json,
+    Virtual,
+    command_line,
+    load_device,
+    refuse_picture,
+    show,
+    tell_samples,
+    unfinished,
+    use_data_folder,
+)
 
 NAME, SHORT = "evaluate", "Accuracy and use of the chip."
 
@@ -35,6 +46,7 @@ def command(
     from neuro.evaluation import evaluate
     from neuro.runs import load_run
 
+    refuse_picture(plot)
     use_data_folder(data)
     if part not in ("test", "validation", "train"):
         raise DescriptionError(f"--part is {part!r}, allowed: test, validation, train")
@@ -50,7 +62,8 @@ def command(
     result = evaluate(loaded, part, device)
     lines = summary(result, loaded.chip)
     lines += [f"on                the virtual chip {virtual}"] if virtual else []
-    show(result, as_json, [*lines, f"next: neuro verify {run}"])
+    again = command_line("verify", run, *(("--virtual", virtual) if virtual else ()))
+    show(result, as_json, [*lines, *unfinished(loaded), f"next: {again}"])
 
 
 def _on_many(run, chips: int, part: str, yield_at: float, seed: int, scale: float, plot: Path | None, as_json: bool):
@@ -66,7 +79,9 @@ def _on_many(run, chips: int, part: str, yield_at: float, seed: int, scale: floa
         from neuro.runs.picture import save
 
         save(devices_histogram(run), plot)
-    show({**asdict(found), "yield_share": found.yield_share}, as_json, [*devices_summary(found), f"kept in {kept}"])
+    lines = [*devices_summary(found), f"kept in {kept}", *([f"picture: {plot}"] if plot else []), *unfinished(run)]
+    lines.append(f"next: {command_line('report', run.folder)}")
+    show({**asdict(found), "yield_share": found.yield_share}, as_json, lines)
 
 
 def devices_summary(e) -> list[str]:

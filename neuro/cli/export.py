@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from neuro.cli.show import Json, show
+from neuro.cli.show import Json, command_line, refuse_picture, show, unfinished
 
 NAME, SHORT = "export", "Write the configuration."
 COUNTED = 256  # test samples whose input events are counted
@@ -29,32 +30,42 @@ def command(
 ) -> None:
     """Export a run's best network, or a configuration written before, in any format its chip is programmed with."""
     from neuro.errors import DescriptionError
+    from neuro.formats import LOADERS, format_of
     from neuro.tables import check
     from neuro.tables.constants import realised_constants
 
-    tables, placed = _tables_of(run), None
-    if anew:
-        tables, placed = _placed_anew(run, tables, seed)
-    if kind == "tables":
-        tables.save(out, parquet=parquet, overwrite=overwrite)
-    elif parquet:
+    refuse_picture(plot)
+    if parquet and kind != "tables":
         raise DescriptionError(f"--parquet: allowed with --format tables, not {kind}")
+    (tables, stopped), placed = _tables_of(run), None
+    written_by = None if kind == "tables" else format_of(kind, tables.chip)
+    if anew:
+        tables, placed = _placed_anew(run, tables, seed, quiet=as_json)
+    if written_by is None:
+        tables.save(out, parquet=parquet, overwrite=overwrite)
     else:
-        _write(tables, kind, out, overwrite)
+        written_by.write(tables, out, overwrite=overwrite)
     if plot is not None:
         from neuro.reports import plot_configuration
 
         plot_configuration(tables, plot)
     findings, constants, traffic = [str(f) for f in check(tables)], realised_constants(tables), _traffic(run, tables)
     rows = {name: len(frame) for name, frame in tables.frames.items() if len(frame)}
-    verify = f"   neuro verify {run} --tables {out}" if (run / "run.json").is_file() else ""
+    verify = f"   {command_line('verify', run, '--tables', out)}" if (run / "run.json").is_file() else ""
     lines = [
         f"{out}: {', '.join(f'{name} {n:,}' for name, n in rows.items())} rows; {len(findings)} limits exceeded",
         *([f"placed anew: {placed['text']}"] if placed else []),
         *findings,
         *_as_lines(constants),
         *map(str, traffic),
-        f"next: neuro check {out}{verify}",
+        *([f"picture: {plot}"] if plot else []),
+        *(
+            [f"where {kind} is installed, {out / LOADERS[kind]} programs the board: see its first lines"]
+            if kind in LOADERS
+            else []
+        ),
+        *stopped,
+        f"next: {command_line('check', out)}{verify}",
     ]
     result = {
         "folder": str(out),
@@ -68,20 +79,31 @@ def command(
     show(result, as_json, lines)
 
 
-def _placed_anew(run: Path, tables, seed: int):
+def _placed_anew(run: Path, tables, seed: int, quiet: bool):
     """The same network on other cores, proven by replay of both, and what it gained."""
     from neuro.emit import moved
-    from neuro.verification import refuse_other_spikes
+    from neuro.verification import difference, refuse_other_spikes
 
+    def tell(text: str) -> None:
+        if not quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    tell("placing the neurons anew (seconds, minutes for large networks)")
     result = moved(tables, seed)
+    tell("replaying the old and the new tables on the same events")
     compared, spikes = refuse_other_spikes(tables, result.tables, _events(run, tables))
     before, after = result.before, result.after
     text = (
-        f"{before.chips:,} destination chips and {before.cores:,} cores of sources are now {after.chips:,} and "
-        f"{after.cores:,}; replayed with the old and the new tables, 0 of {compared:,} spikes differ"
+        f"routing entries, one for each source and each chip it reaches: {_gain(before.chips, after.chips)}; cores "
+        f"reached, summed over sources: {_gain(before.cores, after.cores)}; replayed with the old and the new tables, "
+        f"{difference(0, compared, spikes)}"
     )
     found = {"before": asdict(before), "after": asdict(after), "compared": compared, "spikes": spikes}
     return result.tables, {"text": text, **found}
+
+
+def _gain(before: int, after: int) -> str:
+    return f"{before:,} before, {after:,} now" if after != before else f"{after:,} as before, no gain"
 
 
 def _events(run: Path, tables):
@@ -119,11 +141,12 @@ def _as_lines(constants: list) -> list[str]:
     """One line for each constant that some bias sets, cores of one value together."""
     cores: dict[tuple, int] = {}
     for c in constants:
-        key = (c.bias, c.constant, c.wanted, c.realised)
+        key = (c.bias, c.constant, c.wanted, c.realised, f" {c.unit}" if c.unit else "")
         cores[key] = cores.get(key, 0) + 1
     return [
-        f"{bias} ({constant}): wanted {wanted:.4g}, realised {realised:.4g}{_relative(wanted, realised)}, {n} cores"
-        for (bias, constant, wanted, realised), n in cores.items()
+        f"{bias} ({constant}): wanted {wanted:.4g}{unit}, realised {realised:.4g}{unit}{_relative(wanted, realised)}, "
+        f"{n} core{'s' * (n > 1)}"
+        for (bias, constant, wanted, realised, unit), n in cores.items()
     ]
 
 
@@ -147,15 +170,13 @@ def _traffic(run: Path, tables) -> list:
     return [*input_traffic(tables, x), *long]
 
 
-def _tables_of(source: Path):
+def _tables_of(source: Path) -> tuple:
+    """A configuration, of a folder or of a run, and a line where the run's training is not finished."""
     from neuro.emit import export
     from neuro.formats import FORMATS, load_configuration
+    from neuro.runs import load_run
 
-    marks = ("manifest.json", *FORMATS.values())
-    return load_configuration(source) if any((source / mark).is_file() for mark in marks) else export(source)
-
-
-def _write(tables, kind: str, out: Path, overwrite: bool) -> None:
-    from neuro.formats import format_of
-
-    format_of(kind, tables.chip).write(tables, out, overwrite=overwrite)
+    if any((source / mark).is_file() for mark in ("manifest.json", *FORMATS.values())):
+        return load_configuration(source), []
+    run = load_run(source)
+    return export(run), unfinished(run)

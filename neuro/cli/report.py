@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from neuro.cli.show import DataDir, Json, Virtual, load_device, show, tell_samples, use_data_folder
+from neuro.cli.show import DataDir, Json, Virtual, command_line, load_device, show, tell_samples, use_data_folder
 
 NAME, SHORT = "report", "A run or a sweep as one HTML page."
 
@@ -29,4 +29,8 @@ def command(
     tell = None if as_json or not sys.stderr.isatty() else tell_samples
     path = report(source, out, tell, load_device(virtual))
     size = path.stat().st_size
-    show({"report": str(path), "bytes": size}, as_json, [f"{path}: {size / 1e6:.1f} MB; open it in any browser"])
+    lines = [
+        f"{path}: {size / 1e6:.1f} MB; open it in any browser",
+        f"next: {command_line('plot', source, '--format', 'svg,pdf', '--out', source / 'pictures')}",
+    ]
+    show({"report": str(path), "bytes": size}, as_json, lines)

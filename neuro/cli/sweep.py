@@ -75,4 +75,4 @@ def _summary(table, states: dict, out: Path):
             f"slots {best.slots_mean:.1f}"
         )
     yield f"table: {out / 'table.csv'} and {out / 'table.parquet'}"
-    yield f"next: neuro report {out}   neuro verify {out}/runs/{table.trial.min():04d}"
+    yield f"next: neuro report {out}" + (f"   neuro verify {out / best.run}" if len(done) else "")

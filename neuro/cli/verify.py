@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from neuro.cli.show import DataDir, Json, Virtual, load_device, show, tell_samples, use_data_folder
+from neuro.cli.show import (
+    DataDir,
+    Json,
+    Virtual,
+    command_line,
+    load_device,
+    show,
+    tell_samples,
+    unfinished,
+    use_data_folder,
+)
 
 NAME, SHORT = "verify", "Replay against training, spike by spike."
 
@@ -21,17 +31,20 @@ def command(
     as_json: Json = False,
 ) -> None:
     """Compare every spike of a run's network with the replay of its tables, and check every limit; exit 1 if any is off."""
+    from neuro.runs import load_run
     from neuro.verification import verify
 
     use_data_folder(data)
     tell = None if as_json or not sys.stderr.isatty() else tell_samples
-    result = verify(run, tables, tell, load_device(virtual))
+    loaded = load_run(run)
+    result = verify(loaded, tables, tell, load_device(virtual))
     if result.passed:
         kept = tables or run / "tables"
-        have = (kept / "manifest.json").exists()
-        then = [f"next: neuro check {kept}" if have else f"next: neuro export {run} --format tables --out {kept}"]
+        have = tables or (kept / "manifest.json").exists()
+        again = ("check", kept) if have else ("export", run, "--format", "tables", "--out", kept)
+        then = f"next: {command_line(*again)}"
     else:
-        then = ["the tables are not this run's network; export it again" if tables else "please report this as a bug"]
-    show(result, as_json, [str(result), *then])
+        then = "the tables are not this run's network; export it again" if tables else "please report this as a bug"
+    show(result, as_json, [str(result), *unfinished(loaded), then])
     if not result.passed:
         raise typer.Exit(1)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from neuro.cli.show import Json, Seed, Set, show, split_overrides
+from neuro.cli.show import Json, Seed, Set, overrides_of, show
 
 NAME, SHORT = "virtual", "Draw a virtual chip: one device with mismatch."
 
@@ -48,9 +48,7 @@ def _described(chip: str, overrides: list[str] | None):
     from neuro.descriptor import load_chip
     from neuro.errors import DescriptionError
 
-    for_task, for_chip = split_overrides(overrides)
-    if for_task:
-        raise DescriptionError(f"--set {for_task[0]}: allowed here: keys of the chip, chip. first")
+    for_chip = overrides_of("chip", overrides)
     if not (Path(chip) / "run.json").is_file():
         return load_chip(chip, for_chip)
     if for_chip:

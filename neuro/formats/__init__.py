@@ -20,6 +20,8 @@ FORMATS = {
     "c": "network.h",
 }
 """Every format, with the file that marks its folder."""
+LOADERS = {"samna": "load.py"}
+"""Formats with a script of their own that programs a board; its first lines say how."""
 
 
 def format_of(name: str, chip: Chip) -> ModuleType:
@@ -46,4 +48,4 @@ def load_configuration(folder: str | Path, edited: bool = False) -> Tables:
     return load_tables(folder, edited)
 
 
-__all__ = ["FORMATS", "format_of", "load_configuration"]
+__all__ = ["FORMATS", "LOADERS", "format_of", "load_configuration"]

@@ -24,6 +24,11 @@ class Realised:
     realised: float
 
     @property
+    def unit(self) -> str:
+        """The unit both values are in, "" for thresholds."""
+        return "" if self.constant == "threshold" else "s"
+
+    @property
     def error(self) -> float:
         return self.realised / self.wanted - 1 if self.wanted and math.isfinite(self.wanted) else math.nan
 

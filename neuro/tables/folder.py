@@ -53,7 +53,8 @@ def _refuse_foreign(folder: Path, own: tuple[str, ...], overwrite: bool) -> Path
         raise TableError(f"{target}: is a file, allowed: a new or empty folder; choose another name")
     if names and not overwrite:
         raise TableError(
-            f"{target}: is not empty, allowed: a new or empty folder; choose another, remove it, or overwrite"
+            f"{target}: is not empty, allowed: a new or empty folder; choose another, remove it, or add "
+            "--overwrite (in Python overwrite=True)"
         )
     if names and (own[0] not in names or names - set(own)):
         other = ", ".join(sorted(names - set(own))[:5]) or f"no {own[0]}"

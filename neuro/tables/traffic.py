@@ -24,11 +24,11 @@ class Traffic:
     allowed_hz: float | None
 
     def __str__(self) -> str:
-        limit = "" if self.allowed_hz is None else f", allowed {self.allowed_hz:,.0f}"
+        limit = "" if self.allowed_hz is None else f", allowed {self.allowed_hz:,.0f} a second"
         over = "; too many, lower the encoder's rate or its steps" if self.over else ""
         return (
             f"input events into chip {self.chip}: {self.channels} channels, {self.mean_hz:,.0f} a second on average, "
-            f"{self.peak_hz:,.0f} in the busiest step{limit}{over}"
+            f"a rate of {self.peak_hz:,.0f} a second in the busiest step{limit}{over}"
         )
 
     @property

@@ -310,8 +310,28 @@ def test_replay_overwrites_only_when_asked(tmp_path, tables):
 
 def test_export_overwrites_only_when_asked(tmp_path, shared_run):
     assert call("export", shared_run, "--out", tmp_path / "a").status == 0
-    refused(call("export", shared_run, "--out", tmp_path / "a"), "not empty", "overwrite")
+    refused(call("export", shared_run, "--out", tmp_path / "a"), "not empty", "--overwrite")
     assert call("export", shared_run, "--out", tmp_path / "a", "--overwrite").status == 0
+
+
+@pytest.mark.parametrize("picture", ["a.bmp", "a", "no/a.png", "folder.png"])
+def test_a_picture_that_cannot_be_drawn_is_refused_before_anything_is_done(tmp_path, tiny, shared_run, picture):
+    (tmp_path / "folder.png").mkdir()
+    folder = shutil.copytree(shared_run, tmp_path / "run")
+    (folder / "devices.json").write_text("precious")
+    before = snapshot(tmp_path)
+    plot = ("--plot", tmp_path / picture)
+    refused(call("export", folder, "--format", "samna", "--out", tmp_path / "a", *plot), "--plot", ".png, .svg, .pdf")
+    refused(call("evaluate", folder, "--chips", "2", *plot), "--plot", "a folder that exists")
+    refused(call("tasks", "digits", *plot), "--plot", "a folder that exists")
+    assert snapshot(tmp_path) == before
+
+
+def test_overrides_that_would_do_nothing_are_refused():
+    refused(call("chips", "--set", "slots=8"), "slots=8", "name it")
+    refused(call("tasks", "--set", "task.training.lr=1"), "task.training.lr=1", "name it")
+    refused(call("chips", "dynapse1", "--set", "task.training.lr=1"), "task.training.lr=1", "chip.")
+    refused(call("tasks", "digits", "--set", "slots=8"), "slots=8", "task.")
 
 
 def test_a_run_folder_in_place_of_tables_is_told(tmp_path, shared_run):

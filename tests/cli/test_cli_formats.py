@@ -21,6 +21,22 @@ def test_what_an_export_wrote_is_taken_by_every_command(tmp_path, shared_run, ki
     assert call("export", tmp_path / "tables", "--format", kind, "--out", folder, "--overwrite").status == 0
 
 
+def test_the_script_that_programs_a_board_is_named(tmp_path, shared_run):
+    said = call("export", shared_run, "--format", "samna", "--out", tmp_path / "a")
+    assert str(tmp_path / "a" / "load.py") in said.out and (tmp_path / "a" / "load.py").is_file()
+    assert "load.py" not in call("export", shared_run, "--format", "netparser", "--out", tmp_path / "b").out
+
+
+def test_placing_anew_says_what_it_does_and_gains(tmp_path, shared_run):
+    said = call("export", shared_run, "--replace", "--out", tmp_path / "a")
+    assert said.status == 0 and "placing the neurons anew" in said.err and "replaying" in said.err
+    told = json.loads(call("export", shared_run, "--replace", "--out", tmp_path / "b", "--json").out)["replaced"]
+    for what in ("chips", "cores"):
+        was, now = told["before"][what], told["after"][what]
+        assert (f"{was:,} as before, no gain" if was == now else f"{was:,} before, {now:,} now") in said.out
+    assert f"0 of {told['compared']:,} neuron steps differ ({told['spikes']:,} spikes)" in said.out
+
+
 def test_what_no_format_can_do_is_refused(tmp_path, shared_run):
     out = tmp_path / "a"
     refused(call("export", shared_run, "--format", "samna", "--parquet", "--out", out), "--parquet")
@@ -31,7 +47,8 @@ def test_what_no_format_can_do_is_refused(tmp_path, shared_run):
 def test_an_export_is_drawn_and_told(tmp_path, shared_run):
     said = call("export", shared_run, "--out", tmp_path / "a", "--plot", tmp_path / "a.png")
     assert said.status == 0 and (tmp_path / "a.png").stat().st_size > 10_000
-    assert "IF_TAU1_N (tau_mem): wanted 0.02, realised 0.0201" in said.out, said.out
+    assert "IF_TAU1_N (tau_mem): wanted 0.02 s, realised 0.0201" in said.out, said.out
+    assert f"picture: {tmp_path / 'a.png'}" in said.out
     assert "input events into chip 0: 64 channels, " in said.out and "allowed 1,000,000" in said.out
     told = json.loads(call("export", shared_run, "--out", tmp_path / "b", "--json").out)
     assert 0 < told["traffic"][0]["mean_hz"] < told["traffic"][0]["peak_hz"] <= 64_000

@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import pytest
 from tiny_task import ROOT, call, run, spawn
 
 import neuro
+from neuro.runs import load_virtual_chip
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +44,9 @@ def commands(tiny, shared_run, tables, tmp_path):
         "export --parquet": ["export", shared_run, "--out", tmp_path / "parquet", "--parquet"],
         "verify": ["verify", shared_run],
         "verify --tables": ["verify", shared_run, "--tables", tables],
+        "tasks --plot": ["tasks", "digits", "--plot", tmp_path / "a.png"],
+        "report": ["report", shared_run, "--out", tmp_path / "report.html"],
+        "evaluate --chips": ["evaluate", shared_run, "--chips", "2"],
         "check": ["check", tables],
         "replay": ["replay", tables, "--input", tables.parent / "x.npy", "--out", tmp_path / "y.npy"],
     }
@@ -93,6 +98,10 @@ NEXT = {
     "evaluate": "neuro verify",
     "export": "neuro check",
     "verify": "neuro export",
+    "verify --tables": "neuro check",
+    "tasks --plot": "neuro train",
+    "report": "neuro plot",
+    "evaluate --chips": "neuro report",
 }
 
 
@@ -117,6 +126,53 @@ def test_next_steps_can_be_typed_as_they_stand(tiny, tmp_path, monkeypatch):
                 assert said.status == 0, (command, said)
                 waiting.append(said.out)
     assert {c.split()[1] for c in done} >= {"evaluate", "verify", "export", "check"}
+
+
+def test_next_steps_keep_what_was_given_and_name_folders_that_are_free(tmp_path, shared_run, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = ["--set", "slots=8", "--set", "chip.weights.base_max=2"]
+    last = call("chips", "generic", *given).out.splitlines()[-1]
+    assert last == f"next: neuro train digits --chip generic {' '.join(given)} --out runs/a"
+    (tmp_path / "runs" / "a").mkdir(parents=True)
+    last = call("tasks", "digits", "--set", "task.training.lr=0.1").out.splitlines()[-1]
+    assert last == "next: neuro train digits --chip dynapse1 --set task.training.lr=0.1 --out runs/a-2"
+    assert call("virtual", shared_run, "--out", "a device.json").status == 0
+    last = call("evaluate", shared_run, "--virtual", "a device.json").out.splitlines()[-1]
+    assert last == f"next: neuro verify {shared_run} --virtual 'a device.json'"
+
+
+def test_edited_tables_can_be_saved_anew_as_it_is_told(tmp_path, tables, monkeypatch):
+    folder = shutil.copytree(tables, tmp_path / "tables")
+    path = folder / "synapses.csv"
+    path.write_text(path.read_text().rsplit("\n", 2)[0] + "\n")  # the last word is gone
+    said = call("check", folder, "--edited")
+    assert said.status == 0, said
+    code = said.out.splitlines()[-1].split('"')[1]
+    exec(code, {})
+    assert call("check", tmp_path / "tables-2").status == 0 and call("check", folder).status == 2
+
+
+def test_a_run_that_was_stopped_is_said_to_be_unfinished(tmp_path, shared_run):
+    folder = shutil.copytree(shared_run, tmp_path / "run")
+    metrics = folder / "metrics.jsonl"
+    commands = ("evaluate", folder), ("verify", folder), ("export", folder, "--overwrite", "--out", tmp_path / "tables")
+    assert not any("not finished" in call(*command).out for command in commands)
+    metrics.write_text(metrics.read_text().splitlines()[0] + "\n")
+    for command in commands:
+        said = call(*command)
+        assert said.status == 0 and "epoch 1 of 2: training is not finished; --resume goes on\n" in said.out, said
+
+
+def test_calibrating_tells_the_accuracy_before_and_after(tmp_path, shared_run):
+    device, out = tmp_path / "device.json", tmp_path / "calibrated"
+    assert call("virtual", shared_run, "--out", device).status == 0
+    said = call("calibrate", shared_run, "--virtual", device, "--out", out, "--epochs", "1")
+    assert said.status == 0, said
+    first, best = neuro.load_run(shared_run), neuro.load_run(out).facts
+    before = neuro.evaluate(first, "validation", load_virtual_chip(device)).accuracy
+    assert f"{before:.1%} before, " in said.out, said.out
+    after = f"{best['validation_accuracy']:.1%} after 1 of 1 epochs" if best["epoch"] else "never better after"
+    assert after in said.out, said.out
 
 
 def test_the_first_line_of_help_and_no_arguments():

@@ -16,7 +16,7 @@ def test_events_by_hand():
     first, second = input_traffic(tables_of(manifest, rows), x)
     assert (first.chip, first.channels, first.mean_hz, first.peak_hz, first.over) == (0, 2, 375.0, 3000.0, True)
     assert (second.chip, second.channels, second.mean_hz, second.peak_hz, second.over) == (1, 2, 250.0, 1000.0, False)
-    assert "3,000 in the busiest step, allowed 2,500; too many" in str(first)
+    assert "a rate of 3,000 a second in the busiest step, allowed 2,500 a second; too many" in str(first)
     assert stimulus_events(tables_of(manifest, rows), x) == 4
 
 
