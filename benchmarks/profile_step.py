@@ -17,7 +17,7 @@ import layers
 import machine
 import speed
 
-from neuro.dynamics import sequence
+from neuro.dynamics import sequence, worth
 
 PARTS = {
     "forward": ("forward_tile",),
@@ -38,7 +38,7 @@ def watch(taken: Counter) -> None:
         plain(threads, function, jobs)
         taken[function.__name__] += time.perf_counter() - begun
 
-    sequence.in_parallel = timed
+    sequence.in_parallel = worth.in_parallel = timed
     for name in ("_pack", "_tiled", "last_state", "last_history", "spikes", "_list_words", "_listeners"):
         setattr(sequence.Run, name, _timed(getattr(sequence.Run, name), name, taken))
 

@@ -298,49 +298,7 @@ class Run:
 
     def _add_weight_gradients(self, grad: np.ndarray, first: int, last: int, grads: list[np.ndarray | None]) -> None:
         """Add dL/dW of every population, sums over the events that arrived in steps first … last − 1."""
-        network, bits = self.network, self._bits(first, last)
+        network = self.network
         wanted = [part for part in zip(network.first, grads, self.sources, strict=True) if part[1] is not None]
-        shared = [part for part in wanted if len(part[2]) == 1]
-        apart = [part for part in wanted if len(part[2]) > 1]
-        counts = self._count_events(bits)
         wiring = (network.inputs, self.planes, network.route, network.lines, self.past)
-        often = counts[-1] > worth.MANY * bits.size and self.planes == 1
-        events = self._list_events(bits, counts) if shared or not often else None
-        jobs = [
-            (grad, last - first, c, at + low, source[0], *wiring, *events, out[low : low + worth.BLOCK])
-            for at, out, source in shared
-            for low in range(0, len(out), worth.BLOCK)
-            for c in range(out.shape[2])
-        ]
-        in_parallel(self.threads, worth.word_gradients, jobs)
-        blocks = [
-            (grad, last - first, c, at, low, min(low + worth.BLOCK, len(out)), source, out)
-            for at, out, source in apart
-            for low in range(0, len(out), worth.BLOCK)
-            for c in range(out.shape[2])
-        ]
-        if often and apart:
-            turned = self._take(self.tiles, bits.shape[2], bits.shape[1], kind=np.uint16)
-            in_parallel(self.threads, worth.turn_bits, [(bits[k], turned[k]) for k in range(self.tiles)])
-            wiring = (network.route, network.lines, self.past, turned)
-            in_parallel(self.threads, worth.masked_gradients, [(*block[:-1], *wiring, block[-1]) for block in blocks])
-        else:
-            jobs = [(*block[:-1], *wiring, *events, block[-1]) for block in blocks]
-            in_parallel(self.threads, worth.entry_gradients, jobs)
-
-    def _count_events(self, bits: np.ndarray) -> np.ndarray:
-        """Where the events of each source row begin in a list of all of them, [rows + 1]."""
-        begin = np.zeros(bits.shape[2] + 1, np.int64)
-        in_parallel(self.threads, words.count_events, [(*part, begin) for part in self._row_parts(bits)])
-        return begin.cumsum()
-
-    def _list_events(self, bits: np.ndarray, begin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """List when each source row spoke."""
-        place = np.empty(begin[-1], np.int32)
-        in_parallel(self.threads, words.list_events, [(*part, begin, place) for part in self._row_parts(bits)])
-        return begin, place
-
-    def _row_parts(self, bits: np.ndarray) -> list[tuple[np.ndarray, int, int]]:
-        """Share source rows out among threads."""
-        edges, bits = np.linspace(0, bits.shape[2], self.threads + 1).astype(np.int64), np.ascontiguousarray(bits)
-        return [(bits, low, high) for low, high in zip(edges, edges[1:], strict=False)]
+        worth.add_gradients(self._bits(first, last), grad, last - first, wanted, wiring, self.threads, self._take)

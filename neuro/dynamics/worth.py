@@ -2,18 +2,81 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
+from neuro.dynamics import words
 from neuro.dynamics.lanes import ROW, fourfold_masked_sum, row_sum, scattered_sum, transposed
 from neuro.dynamics.vector import LANES, room_for
 from neuro.dynamics.words import row_of
-from neuro.jit import compiled, estimated
+from neuro.jit import compiled, estimated, in_parallel
 
 BLOCK = LANES * ROW  # neurons whose gradients are summed together
 CACHE = 2**17  # numbers of float32 in half a megabyte
 NEAR = 2**14  # and in what leaves room for the spikes beside them
 FOUR = 4
 MANY = 0.75  # events of a source, a step and tile, from which on a look at every step is quicker than a list of them
+
+
+def add_gradients(
+    bits: np.ndarray,
+    grad: np.ndarray,
+    length: int,
+    wanted: Sequence[tuple[int, np.ndarray, np.ndarray]],
+    wiring: tuple,
+    threads: int,
+    take: Callable[..., np.ndarray],
+) -> None:
+    """Add dL/dW to what is wanted: of each population its first neuron, the array to add to, and whom it listens to.
+
+    bits [tiles, H + T, S]: spikes of all sources; grad [tiles, T + D, C, N · 16] is dL/dc, of which `length` steps count.
+    wiring: inputs, planes, route, lines, and H. Columns that all neurons share go by events, entries that each neuron has
+    of its own by events or, where there are many, by a look at every step.
+    """
+    planes, begin = wiring[1], _count_events(bits, threads)
+    apart = [part for part in wanted if len(part[2]) > 1]
+    often = planes == 1 and begin[-1] > MANY * bits.size
+    events = _list_events(bits, begin, threads) if not often or len(apart) < len(wanted) else ()
+    jobs = [
+        (grad, length, c, first + low, source[0], *wiring, *events, out[low : low + BLOCK])
+        for first, out, source in wanted
+        if len(source) == 1
+        for low in range(0, len(out), BLOCK)
+        for c in range(out.shape[2])
+    ]
+    in_parallel(threads, word_gradients, jobs)
+    if often and apart:
+        turned = take(len(bits), bits.shape[2], bits.shape[1], kind=np.uint16)
+        in_parallel(threads, turn_bits, [(bits[k], turned[k]) for k in range(len(bits))])
+    way, about = (masked_gradients, (*wiring[2:], turned)) if often and apart else (entry_gradients, (*wiring, *events))
+    jobs = [
+        (grad, length, c, first, low, min(low + BLOCK, len(out)), source, *about, out)
+        for first, out, source in apart
+        for low in range(0, len(out), BLOCK)
+        for c in range(out.shape[2])
+    ]
+    in_parallel(threads, way, jobs)
+
+
+def _count_events(bits: np.ndarray, threads: int) -> np.ndarray:
+    """Where the events of each source row begin in a list of all of them, [rows + 1]."""
+    begin = np.zeros(bits.shape[2] + 1, np.int64)
+    in_parallel(threads, words.count_events, [(*part, begin) for part in _row_parts(bits, threads)])
+    return begin.cumsum()
+
+
+def _list_events(bits: np.ndarray, begin: np.ndarray, threads: int) -> tuple[np.ndarray, np.ndarray]:
+    """List when each source row spoke."""
+    place = np.empty(begin[-1], np.int32)
+    in_parallel(threads, words.list_events, [(*part, begin, place) for part in _row_parts(bits, threads)])
+    return begin, place
+
+
+def _row_parts(bits: np.ndarray, threads: int) -> list[tuple[np.ndarray, int, int]]:
+    """Share source rows out among threads."""
+    edges, bits = np.linspace(0, bits.shape[2], threads + 1).astype(np.int64), np.ascontiguousarray(bits)
+    return [(bits, low, high) for low, high in zip(edges, edges[1:], strict=False)]
 
 
 @compiled
