@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from neuro.jit import compiled
+from neuro.weights.compiled_sums import folded
 from neuro.weights.compiled_values import best_rows
 
 
@@ -34,7 +35,7 @@ def nearest_core(wanted, values, scale, axons, code):
         for g in range(values.shape[1]):
             for r in range(rows):
                 terms[r] = _gain(weights[g, r], across[m, r]) * scale[r]
-            total = _fold(terms, rows)
+            total = folded(terms, rows)
             if g == 0 or total > best[0, m]:
                 best[0, m], kind[m] = total, g
     if columns:
@@ -44,29 +45,13 @@ def nearest_core(wanted, values, scale, axons, code):
         for r in range(rows):
             closed = kept[0, m] and _gain(values[r, kind[m]], wanted[r, m]) * scale[r] > 0
             code[r, m] = kind[m] + 1 if closed else 0
-    return _fold(terms, columns)
+    return folded(terms, columns)
 
 
 @compiled
 def _gain(value, target):
     """w² − (w − u)², or 0 where a closed crosspoint would be farther off than an open one."""
     return max(value * (2 * target - value), 0.0)
-
-
-@compiled
-def _fold(terms, width):
-    """Sum the first terms by folding them in half, as `latents.fold_sum` does; they are written over."""
-    if width == 0:
-        return 0.0
-    while width > 1:
-        half = width // 2
-        last = terms[width - 1]
-        for k in range(half):
-            terms[k] += terms[half + k]
-        if width % 2:
-            terms[0] += last
-        width = half
-    return terms[0]
 
 
 @compiled
@@ -78,7 +63,7 @@ def _refit(wanted, values, code, most):
             kind[m] = max(kind[m], code[r, m])
             now = values[r, code[r, m] - 1] if code[r, m] else 0
             terms[r] = (wanted[r, m] - now) * (wanted[r, m] - now)
-        off[m] = -_fold(terms, rows)
+        off[m] = -folded(terms, rows)
     farthest, given = np.argsort(off, kind="mergesort"), 0
     entries, ordered = np.empty(columns), np.empty(columns)
     for g in range(values.shape[1]):
@@ -106,4 +91,4 @@ def _best_value(entries, count, present, most, ordered, terms):
                 best, unit = value, -candidate if side else candidate
     for k in range(count):
         terms[k] = _gain(present, entries[k])
-    return int(unit) if best > _fold(terms, count) else present
+    return int(unit) if best > folded(terms, count) else present

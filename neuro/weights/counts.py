@@ -22,8 +22,8 @@ from neuro.weights.latents import (
     as_floats,
     base_rows,
     finite,
-    fold_sum,
     is_compiled_for,
+    product_sums,
     row_budget,
     row_parts,
 )
@@ -184,9 +184,9 @@ class CountScheme:
 
     def base_gradient(self, code: torch.Tensor, grad_weight: torch.Tensor) -> torch.Tensor:
         """Return dL/db [N, K] from dL/dW (shape of the weight): Σ sign · n · dL/dW over a row's sources and lines."""
-        grad = (grad_weight if grad_weight.dim() > 2 else grad_weight[:, :, None]).to(torch.float64)
+        grad = grad_weight if grad_weight.dim() > 2 else grad_weight[:, :, None]
         terms = [
-            sign * fold_sum((code[:, :, k] * grad[:, :, current]).flatten(1))
+            sign * product_sums(code[:, :, k].flatten(1), grad[:, :, current].flatten(1))
             for k, (sign, current) in enumerate(zip(self.signs, self.currents, strict=True))
         ]
         return torch.stack(terms, 1).to(grad_weight.dtype)

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from neuro.errors import FeasibilityError
+from neuro.jit import in_parallel
 from neuro.weights.nested import NestedSlots
 
 LARGEST = torch.finfo(torch.float32).max
@@ -110,6 +111,18 @@ def per_row(name: str, values: torch.Tensor, latent: torch.Tensor) -> torch.Tens
 def base_rows(name: str, bases: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
     """Return base weights as [1, K] (shared) or [N, K] (per row) on the latent's device."""
     return bases.to(latent.device)[None] if bases.dim() == 1 else per_row(name, bases, latent)
+
+
+def product_sums(factor: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """Σ factor · values over rows [N, W], float64 as `fold_sum` adds them."""
+    if not is_compiled_for(values):
+        return fold_sum(factor * values.to(torch.float64))
+    from neuro.weights.compiled_sums import fold_products  # numba is imported where a projection needs it
+
+    out = torch.empty(len(values), dtype=torch.float64)
+    jobs = row_parts(as_floats(values.detach()), factor.contiguous().numpy(), out.numpy())
+    in_parallel(torch.get_num_threads(), fold_products, [(part[1], part[0], part[2]) for part in jobs])
+    return out
 
 
 def fold_sum(terms: torch.Tensor) -> torch.Tensor:

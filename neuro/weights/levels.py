@@ -21,10 +21,10 @@ from neuro.weights.latents import (
     as_floats,
     base_rows,
     finite,
-    fold_sum,
     is_compiled_for,
     limits_of,
     per_row,
+    product_sums,
     row_budget,
     row_parts,
 )
@@ -185,7 +185,7 @@ class LevelScheme:
         """Return dL/dscale [N, 1] from dL/dW (shape of the code): Σ ± level · dL/dW; the grid passes it through."""
         table = self._table(torch.tensor([self.levels], dtype=torch.float64, device=code.device))
         slope = look_up(table, code.flatten(1).long() + 1)
-        return fold_sum(slope * grad_weight.flatten(1))[:, None].to(grad_weight.dtype)
+        return product_sums(slope, grad_weight.flatten(1))[:, None].to(grad_weight.dtype)
 
     def initial_bases(self, latent: torch.Tensor) -> torch.Tensor:
         """Suggest the scale [1] of least squared error over the `slots` largest |w| of each row.

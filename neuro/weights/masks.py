@@ -19,9 +19,9 @@ from neuro.weights.latents import (
     as_floats,
     base_rows,
     finite,
-    fold_sum,
     is_compiled_for,
     limits_of,
+    product_sums,
     row_budget,
     row_parts,
 )
@@ -137,9 +137,8 @@ class MaskScheme:
 
     def base_gradient(self, code: torch.Tensor, grad_weight: torch.Tensor) -> torch.Tensor:
         """Return dL/dI [N, B] from dL/dW (shape of the code): Σ sign · bit · dL/dW over a row."""
-        signed = (grad_weight * code.sign()).flatten(1)
-        mask = code.to(torch.int16).abs().flatten(1)
-        terms = [fold_sum(signed * ((mask >> bit) & 1)) for bit in range(self._bits)]
+        grad, sign, mask = grad_weight.flatten(1), code.sign().flatten(1), code.abs().flatten(1)
+        terms = [product_sums(((mask >> bit) & 1) * sign, grad) for bit in range(self._bits)]
         return torch.stack(terms, 1).to(grad_weight.dtype)
 
     def initial_bases(self, latent: torch.Tensor) -> torch.Tensor:
