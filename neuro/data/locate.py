@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -52,6 +53,7 @@ def _fetched(name: str, official: Official) -> Path:
     import pooch
     import requests
 
+    pooch.get_logger().setLevel("WARNING")  # its line on a download; `_Shown` tells of it
     target = Path(pooch.os_cache("neuro")) / PurePosixPath(name)
     try:
         found = pooch.retrieve(
@@ -64,11 +66,29 @@ def _fetched(name: str, official: Official) -> Path:
         )
         return Path(found[0] if official.packed else found)
     except (requests.RequestException, OSError, ValueError) as error:
-        why = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
         raise DataError(
-            f"{official.address} could not be fetched ({why}); off-line, put the file into a folder DIR as DIR/{name} and "
-            "give --data DIR"
+            f"{official.address} could not be fetched ({_why(error)}); off-line, put the file into a folder DIR as "
+            f"DIR/{name} and give --data DIR"
         ) from None
+
+
+def _why(error: Exception) -> str:
+    """Why a download failed, in a few words."""
+    import requests
+
+    match error:
+        case requests.HTTPError() if error.response is not None:
+            return f"the server answers {error.response.status_code}"
+        case requests.Timeout():
+            return "the server does not answer"
+        case requests.ConnectionError():
+            cause = getattr(error.args[0], "reason", error) if error.args else error  # without the pool and the address
+            return f"no connection: {_shortened(str(cause).rpartition(': ')[2])}"
+    return _shortened(str(error).partition("\n")[0]) or type(error).__name__
+
+
+def _shortened(text: str) -> str:
+    return textwrap.shorten(text, 160, placeholder=" …")
 
 
 class _Shown:

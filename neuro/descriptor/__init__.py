@@ -10,7 +10,7 @@ from neuro.descriptor.circuits import (
     wanted_current,
 )
 from neuro.descriptor.description import describe, schema
-from neuro.descriptor.document import Document, apply_overrides, override, read_document, validate
+from neuro.descriptor.document import Document, apply_overrides, override, read_document, refuse_other_kind, validate
 from neuro.descriptor.html import html_table
 from neuro.descriptor.load import chip_from_json, chip_names, chip_to_json, load_chip
 from neuro.descriptor.mixed_signal import BiasDac, BiasSetting, Mismatch, MismatchParameter
@@ -50,6 +50,7 @@ __all__ = [
     "read_document",
     "reachable_values",
     "realised_value",
+    "refuse_other_kind",
     "schema",
     "shipped_names",
     "source_of",

@@ -91,6 +91,15 @@ def keys(root: Schema, schemas: list[Schema]) -> list[str]:
     return list(names)
 
 
+def keys_below(root: Schema, schemas: list[Schema]) -> dict[str, str]:
+    """Return keys that are known one mapping further down, by name: `epochs` -> `training.epochs`."""
+    return {
+        name: f"{key}.{name}"
+        for key in reversed(keys(root, schemas))
+        for name in keys(root, inside(root, schemas, key))
+    }
+
+
 def words(root: Schema, schemas: list[Schema]) -> str:
     """Say what may stand at a place: `a whole number from 1 to 64, or null`."""
     return ", or ".join(dict.fromkeys(_one(root, schema) for schema in schemas)) or "nothing"

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -20,6 +21,10 @@ from neuro.descriptor.yamltext import Spot, file_place, parse
 from neuro.errors import DescriptionError
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+MARKS = {"chip": {"cores", "weights"}, "task": {"data", "populations"}}
+"""Keys that only a chip's or a task's description has."""
 
 
 class Setting(NamedTuple):
@@ -82,6 +87,16 @@ def read_document(path: str | Path, text: str | None = None) -> Document:
     return Document(where, tree, spots)
 
 
+def refuse_other_kind(document: Document, kind: str) -> Document:
+    """Give the document back; DescriptionError where a task stands in a chip's place, or a chip in a task's."""
+    other = "task" if kind == "chip" else "chip"
+    if MARKS[other] <= document.tree.keys() and not MARKS[kind] & document.tree.keys():
+        raise DescriptionError(
+            f"{document.where}: describes a {other}, allowed here: a {kind} (`neuro {kind}s` lists them)"
+        )
+    return document
+
+
 def validate(model: type[Model], document: Document, what: str) -> Model:
     """Return the model a document describes; raise one DescriptionError that names every mistake in it.
 
@@ -98,16 +113,27 @@ def validate(model: type[Model], document: Document, what: str) -> Model:
     return result
 
 
-def apply_overrides(document: Document, model: type[BaseModel], overrides: Iterable[str], within: str = "") -> Document:
+def apply_overrides(
+    document: Document,
+    model: type[BaseModel],
+    overrides: Iterable[str],
+    within: str = "",
+    example: str = "",
+    short: Mapping[str, str] = MappingProxyType({}),
+) -> Document:
     """Apply `key=value` texts in turn; `within` (such as "chip.") stands before keys where messages name them.
 
-    The result is unchecked: `validate` it, and its messages name the override in place of a line.
+    short: what users may write -> the key it stands for; messages name what was written. example: a key and a value that
+    could be given. The result is unchecked: `validate` it, and its messages name the override in place of a line.
     """
     for text in overrides:
         key, equals, value = (part.strip() for part in text.partition("="))
+        before = "" if key in short else within
         if not equals or not key:
-            raise DescriptionError(f"--set {within}{text}: allowed: key=value, such as {within}weights.slots=16")
-        document = override(document, model, key, value, f"--set {within}{key}={value:.80}")
+            raise DescriptionError(
+                f"--set {before}{text}: allowed: key=value, such as {f'{key}=16' if key in short else within + example}"
+            )
+        document = override(document, model, short.get(key, key), value, f"--set {before}{key}={value:.80}")
     return document
 
 
@@ -129,7 +155,8 @@ def _resolve(tree: Any, root: allowed.Schema, key: str, told: str) -> KeyPath:
         parts = _parts(tree, root, schemas)
         if part not in parts:
             where = ".".join([*map(str, path), part])
-            raise DescriptionError(f"{told}: {where}: {problems.unknown_key(part, list(parts))}")
+            below = allowed.keys_below(root, schemas)
+            raise DescriptionError(f"{told}: {where}: {problems.unknown_key(part, list(parts), below)}")
         step = parts[part]
         tree = down(tree, step)
         schemas = allowed.inside(root, schemas, step)

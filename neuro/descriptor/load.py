@@ -10,7 +10,7 @@ from typing import Any
 from neuro.descriptor.allowed import nearest
 from neuro.descriptor.bias_tables import with_tables
 from neuro.descriptor.boards import with_board
-from neuro.descriptor.document import Document, apply_overrides, read_document, validate
+from neuro.descriptor.document import Document, apply_overrides, read_document, refuse_other_kind, validate
 from neuro.descriptor.models import Chip
 from neuro.descriptor.paths import dotted, down
 from neuro.descriptor.shipped import find_shipped, shipped_names
@@ -29,9 +29,10 @@ def load_chip(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Chip:
     'dynapse1 (not the real chip: weights.slots=16)'
     """
     path = find_shipped(name_or_path, "chips")
-    document = read_document(path)
+    document = refuse_other_kind(read_document(path), "chip")
     chip = _chip(document, path.parent)
-    changed = apply_overrides(document, Chip, map(_in_full, overrides), "chip.")
+    overrides = map(_known, overrides)
+    changed = apply_overrides(document, Chip, overrides, "chip.", "weights.slots=16", {"slots": "weights.slots"})
     if not changed.settings:
         return chip
     other = _chip(changed, path.parent)
@@ -61,11 +62,11 @@ def chip_from_json(text: str, where: str) -> Chip:
     return validate(Chip, Document(where, tree), "chip")
 
 
-def _in_full(override: str) -> str:
-    key, equals, value = override.partition("=")
-    if nearest(key.strip(), [*Chip.model_fields, "slots"]) == "slots" and key.strip() != "slots":
+def _known(override: str) -> str:
+    key = override.partition("=")[0].strip()
+    if nearest(key, [*Chip.model_fields, "slots"]) == "slots" and key != "slots":
         raise DescriptionError(f"--set chip.{override}: unknown key, did you mean slots?")
-    return f"weights.slots={value}" if equals and key.strip() == "slots" else override
+    return override
 
 
 def _chip(document: Document, folder: Path) -> Chip:

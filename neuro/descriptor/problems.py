@@ -32,11 +32,12 @@ class Described(Protocol):
     def place(self, path: KeyPath) -> str: ...
 
 
-def unknown_key(name: str, names: list[str]) -> str:
-    """Say that a key is unknown, which one was probably meant, and all that are allowed there."""
+def unknown_key(name: str, names: list[str], below: dict[str, str]) -> str:
+    """Say that a key is unknown, which one was probably meant, there or `below`, and all that are allowed there."""
     if not names:
         return "unknown key; a single value stands here, it has no keys"
-    near = allowed.nearest(name, names)
+    deeper = allowed.nearest(name, below)
+    near = (None if name in below else allowed.nearest(name, names)) or (below[deeper] if deeper else None)
     return f"unknown key{f', did you mean {near}?' if near else ','} allowed: {', '.join(names)}"
 
 
@@ -100,9 +101,10 @@ def _problem(root: allowed.Schema, document: Described, error: dict[str, Any]) -
         told = context["error"]
         return Problem((*path, *getattr(told, "path", ())), getattr(told, "text", str(told)))
     if kind == "extra_forbidden" or loc[-1:] == ("[key]",):
-        names = allowed.keys(root, allowed.at(root, path[:-1], document.tree))
+        around = allowed.at(root, path[:-1], document.tree)
+        names, below = allowed.keys(root, around), allowed.keys_below(root, around)
         free = f"no such key may stand here: {error['msg']}"
-        return Problem(path, unknown_key(str(path[-1]), names) if names else free)
+        return Problem(path, unknown_key(str(path[-1]), names, below) if names else free)
     schemas = allowed.at(root, path, document.tree)
     may = allowed.words(root, schemas) if schemas else error["msg"]
     have = "is missing, needed" if kind == "missing" else f"have {_have(document, path)}, allowed"

@@ -22,10 +22,12 @@ _WORDS |= {word: _WORDS[word.lower()] for word in ("True", "TRUE", "False", "FAL
 _INFINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+")
+_COLON = "a ':' is not allowed here; put text that holds ': ' in quotes"
+_INDENTED = "this key is indented further than the line above allows; line it up with the keys beside it"
 _HINTS = {
     "cannot start any token": "a tab cannot indent a line, or a character stands here that needs quotes",
     "expected <block end>": "the indentation does not match the lines above",
-    "mapping values are not allowed": "a ':' is not allowed here; put text that holds ': ' in quotes",
+    "mapping values are not allowed": _COLON,
     "could not find expected ':'": "a line 'key: value' was expected here",
     "but found another document": "a second document starts here, allowed: one",
 }
@@ -56,7 +58,7 @@ def parse(text: str, place: Place) -> tuple[Any, dict[KeyPath, Spot]]:
         line = text.count("\n", 0, error.position) + 1
         raise DescriptionError(f"{place(line)}: holds the control character #x{error.character:02x}") from None
     except yaml.MarkedYAMLError as error:
-        raise DescriptionError(_problem(error, place)) from None
+        raise DescriptionError(_problem(error, text, place)) from None
     except (yaml.YAMLError, ValueError, OverflowError):
         raise DescriptionError(
             f"{place(1)}: is not YAML: an escape or a directive holds a number out of range"
@@ -103,10 +105,12 @@ def _refusal(problem: str, where: Any) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(problem=problem, problem_mark=where.start_mark)
 
 
-def _problem(error: yaml.MarkedYAMLError, place: Place) -> str:
+def _problem(error: yaml.MarkedYAMLError, text: str, place: Place) -> str:
     mark = error.problem_mark or error.context_mark
-    text = f"{error.context or ''} {error.problem or ''} {error.note or ''}"
-    hint = next((hint for sign, hint in _HINTS.items() if sign in text), (error.problem or text).strip())
+    said = f"{error.context or ''} {error.problem or ''} {error.note or ''}"
+    hint = next((hint for sign, hint in _HINTS.items() if sign in said), (error.problem or said).strip())
+    if hint == _COLON and mark.line and ":" not in text.splitlines()[mark.line][: mark.column]:
+        hint = _INDENTED
     return f"{place(mark.line + 1, mark.column + 1)}: {hint}"
 
 

@@ -73,7 +73,8 @@ def assign_cores(spec: NetworkSpec, chip: Chip, parameters: dict[str, ParameterS
             if not left:
                 break
         if left:
-            _refuse(name, population.size, left, spec, chip, shared)
+            later = [p for p in spec.populations if not any(p in core.residents for core in cores) and p != name]
+            _refuse(name, left, sum(spec.size_of(p) for p in later), spec, chip, shared)
     return sorted((core for core in cores if core.residents), key=lambda core: (core.chip, core.core))
 
 
@@ -139,13 +140,24 @@ def _tellable(chip: Chip, spec: NetworkSpec, core: tuple[int, int] | None = None
     return min(tags, chip.cores.axons or tags)
 
 
-def _refuse(name: str, size: int, left: int, spec: NetworkSpec, chip: Chip, shared: bool) -> None:
-    sources = heard(spec, (name,))
+def _share_tags(word: str, spec: NetworkSpec, chip: Chip, name: str = "", fewer: int = 0) -> str:
+    """Name the key that shares tags out, where that lets every population listen once `name` has `fewer` neurons."""
+    most = max(heard(spec, (p,)) - fewer * (name in spec.sources_of(p)) for p in spec.populations)
+    tags, shared = _tellable(chip, spec), spec.model_copy(update={"candidates": "reachable"})
+    if chip.weights.kind == "conductance" or not tags < most <= _tellable(chip, shared):
+        return ""
+    return f", {word} add --set task.candidates=reachable, which shares the {tags} tags of a core out to {most} sources"
+
+
+def _refuse(name: str, left: int, later: int, spec: NetworkSpec, chip: Chip, shared: bool) -> None:
+    """later: neurons of populations that have not been given a core yet."""
+    size, sources = spec.size_of(name), heard(spec, (name,))
     if sources > _tellable(chip, spec):
         what = "axons" if chip.cores.axons and chip.cores.axons <= tags_per_core(chip) else "tags"
         raise FitError(
             f"{what} of one core: population {name} may listen to {sources} sources, allowed: {_tellable(chip, spec)} on "
             f"{chip.label}; take {sources - _tellable(chip, spec)} sources away from its projections"
+            + _share_tags("or", spec, chip)
         )
     places = [(c, k) for c in range(chip.chips) for k in range(chip.cores.per_chip)]
     dead = sum(int((~is_alive(chip, *place)).sum()) for place in places)
@@ -156,7 +168,7 @@ def _refuse(name: str, size: int, left: int, spec: NetworkSpec, chip: Chip, shar
         raise FitError(
             f"{'outputs' if read else 'neurons'}: {left} of the {size} neurons of population {name} found no place, "
             f"allowed on {chip.label}: {room} neurons a core that {'are' if read else 'are not'} read out, {len(places)} "
-            f"cores; make populations smaller by {left} neurons"
+            f"cores; make populations smaller by {left} neurons{_share_tags('and', spec, chip, name, left)}"
         )
     raise FitError(
         f"neurons: {left} of the {size} neurons of population {name} found no core, allowed on {chip.label}: {len(places)} "
@@ -164,8 +176,9 @@ def _refuse(name: str, size: int, left: int, spec: NetworkSpec, chip: Chip, shar
         + (f", {dead} of them without a word that works" if dead else "")
         + (f", {deaf} of the cores reached by fewer than the {sources} tags it listens to" if deaf else "")
         + ("" if shared else " and, here, one population")
-        + f"; make populations smaller by {left} neurons, or give them equal constants so that they can share cores"
+        + f"; make populations smaller by {left + later} neurons, or give them equal constants so that they can share cores"
         + (", and no source in common, as a core has one sign for each source" if signs_by_source(chip) else "")
+        + _share_tags("and", spec, chip, name, left + later)
     )
 
 

@@ -202,6 +202,7 @@ def _consecutive(name: str, target: int, cores, spec: NetworkSpec, chip: Chip, b
             raise FitError(
                 f"tags: {name} needs {size} tags that are free in cores {', '.join(map(str, group))} of chip {target}, "
                 f"has {len(free)} on {chip.label}; make what these cores listen to smaller by {size - len(free)}"
+                + ("" if spec.candidates == "reachable" else ", or add --set task.candidates=reachable")
             )
         book.take(target, group, free[:size])
         routes += [Route(name, i, int(tag), target, group, delay) for i, tag in enumerate(free[:size])]

@@ -100,6 +100,20 @@ def create_run(folder: Path, task: Task, chip: Chip, seed: int, facts: dict) -> 
     return Run(folder, task, chip, seed)
 
 
+def _no_run(folder: Path) -> str:
+    """Say what a folder is that is no run, and which run was probably meant."""
+    above = f", {folder.parent}," if (folder.parent / "run.json").is_file() else ""
+    if folder.is_file():
+        return f"{folder} is a file, no run folder; name the folder that `neuro train … --out RUN` wrote"
+    if (folder / "sweep.json").is_file():
+        return f"{folder} is a sweep, no run folder; its runs lie below it, such as {folder / 'runs' / '0000'}"
+    if (folder / "manifest.json").is_file():
+        return f"{folder} holds tables and is no run folder; name the run{above or ''} that they are of"
+    if above:
+        return f"{folder} is no run folder, but lies in one; name {folder.parent}"
+    return f"{folder} is no run folder; make one with `neuro train … --out {folder}`"
+
+
 def _is_free(folder: Path) -> bool:
     """Whether a run may begin here: an empty folder, or one where a run ended before it had begun."""
     begun = {"task.json", "chip.json"}
@@ -110,7 +124,9 @@ def load_run(folder: str | Path) -> Run:
     """Read a run folder; RunError where it is none or damaged."""
     folder = Path(folder)
     path = folder / "run.json"
-    about = read_object(path, f"{folder} is no run folder; make one with `neuro train … --out {folder}`")
+    if not path.is_file():
+        raise RunError(_no_run(folder))
+    about = read_object(path, f"{folder} is no run folder")
     kind, version, seed = (about.get(key) for key in ("format", "version", "seed"))
     if not isinstance(seed, int) or seed < 0:
         raise RunError(f"{path} says seed {seed!r}, allowed: a whole number from 0")

@@ -108,8 +108,7 @@ def _check_values(definition: Definition) -> None:
 def _as_over(message: str, space: Space) -> str:
     """Name the option and the key the user gave: what varies came from --over."""
     for axis in space.axes:
-        in_full = axis.key.replace("chip.slots", "chip.weights.slots")
-        for key in (in_full, axis.key):
+        for key in (axis.key.replace("chip.slots", "slots"), axis.key):
             message = message.replace(f"--set {key}=", f"--over {axis.key}=")
     return message
 

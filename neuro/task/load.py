@@ -6,7 +6,15 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from neuro.descriptor import Document, apply_overrides, find_shipped, read_document, shipped_names, validate
+from neuro.descriptor import (
+    Document,
+    apply_overrides,
+    find_shipped,
+    read_document,
+    refuse_other_kind,
+    shipped_names,
+    validate,
+)
 from neuro.errors import DescriptionError
 from neuro.task.models import Task
 
@@ -16,9 +24,9 @@ def load_task(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Task:
 
     Raises DescriptionError with the file and line, or the override, of every mistake.
     """
-    document = read_document(find_shipped(name_or_path, "tasks"))
+    document = refuse_other_kind(read_document(find_shipped(name_or_path, "tasks")), "task")
     task = validate(Task, document, "task")
-    changed = apply_overrides(document, Task, overrides, "task.")
+    changed = apply_overrides(document, Task, overrides, "task.", "training.epochs=3")
     if not changed.settings:
         return task
     told = tuple(setting.told.removeprefix("--set task.") for setting in changed.settings)

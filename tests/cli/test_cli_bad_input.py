@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from tiny_task import ROOT, TINY, call, refused, run, snapshot
 
+import neuro
+from neuro.errors import FitError
+
 CHIP = (ROOT / "chips" / "generic.yaml").read_text()
 
 
@@ -38,6 +41,10 @@ TASKS = {
     "not a number": (edit(TINY, "lr: 0.02", "lr: .nan"), ["bad.yaml:17", "lr"]),
     "a key twice": (edit(TINY, "size: 12", "size: 12, size: 13"), ["bad.yaml:9", "size"]),
     "an unknown key": (edit(TINY, "tau_mem_s: 0.02", "tau_mem: 0.02"), ["bad.yaml:9", "tau_mem", "tau_mem_s"]),
+    "a key of a section above it": (edit(TINY, "dt_s: 0.001", "dt_s: 0.001\nepoch: 3"), ["4", "training.epochs"]),
+    "a key at the wrong depth": (edit(TINY, "dt_s: 0.001", "dt_s: 0.001\nlr: 3"), ["4", "training.lr"]),
+    "a section indented too far": (edit(TINY, "dt_s: 0.001", "dt_s: 0.001\n   training:"), ["bad.yaml:4", "indented"]),
+    "a chip": (CHIP, ["bad.yaml", "describes a chip", "neuro tasks"]),
     "an unknown encoder": (edit(TINY, "kind: regular", "kind: morse"), ["bad.yaml:5", "morse", "regular", "latency"]),
     "an unknown data set": (edit(TINY, "sklearn_digits", "sklearn_fingers"), ["sklearn_fingers", "sklearn_digits"]),
     "no encoder": (edit(TINY, "encoder: {kind: regular, steps: 8, max_rate: 0.5}\n", ""), ["encoder"]),
@@ -94,6 +101,7 @@ CHIPS = {
     "cores in a list": (edit(CHIP, "cores: {per_chip: 1, neurons: 1048576}", "cores: [1, 2]"), ["cores"]),
     "no neurons": (edit(CHIP, "neurons: 1048576", "neurons: -1"), ["neurons", "-1"]),
     "infinite base": (edit(CHIP, "base_max: 4.0", "base_max: 1e400"), ["base_max", "1e400"]),
+    "a task": (TINY, ["bad.yaml", "describes a task", "neuro chips"]),
     "an unknown kind": (edit(CHIP, "kind: counts", "kind: magic"), ["magic", "counts"]),
     "no slots": (edit(CHIP, "slots: 64", "slots: 0"), ["slots", "0"]),
     "an unknown type in a current": (edit(CHIP, "types: [excitatory,", "types: [exciting,"), ["exciting"]),
@@ -173,6 +181,35 @@ def test_missing_files_and_folders_in_their_place(tmp_path):
     refused(call("check", tmp_path / "none"), "none", "manifest.json")
     refused(call("check", tmp_path), "manifest.json")
     assert [p.name for p in tmp_path.iterdir()] == ["folder.yaml"]
+
+
+def test_what_lies_about_a_run_is_told_from_it(tmp_path, shared_run):
+    folder = shutil.copytree(shared_run, tmp_path / "run")
+    assert call("export", folder, "--out", folder / "tables").status == 0
+    assert call("export", folder, "--format", "samna", "--out", folder / "samna").status == 0
+    (tmp_path / "file").write_text("run")
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / "sweep.json").write_text("{}")
+    for command in ("evaluate", "verify"):
+        refused(call(command, folder / "tables"), "tables", "holds tables", f"the run, {folder},")
+        refused(call(command, folder / "samna"), "no run folder", f"name {folder}")
+        refused(call(command, tmp_path / "file"), "is a file", "no run folder")
+        refused(call(command, tmp_path / "sweep"), "is a sweep", str(tmp_path / "sweep" / "runs"))
+
+
+def test_a_network_too_large_is_told_all_it_takes(tmp_path):
+    def train(*more):
+        return call("train", "digits", "--chip", "dynapse1", *more, "--out", tmp_path / "run")
+
+    said = train("--set", "task.populations.hidden.size=100000")
+    refused(said, "--set task.candidates=reachable")
+    size = 100_000 - int(said.err.split("smaller by ")[1].split()[0])
+    fits = [f"populations.hidden.size={size}"]
+    with pytest.raises(FitError, match="or add --set task.candidates=reachable"):
+        neuro.place(neuro.load_task("digits", fits).network, neuro.load_chip("dynapse1"))
+    told = neuro.load_task("digits", [*fits, "candidates=reachable"])
+    neuro.place(told.network, neuro.load_chip("dynapse1"))
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_existing_run_is_never_overwritten(tmp_path, tiny, shared_run):

@@ -298,6 +298,8 @@ def test_without_a_folder_files_come_from_their_address_once(tmp_path, monkeypat
 
 def test_a_download_is_checked_against_its_checksum(tmp_path, monkeypatch):
     """The real pooch, from a server in this process: a file that is not the published one is refused and not kept."""
+    import io
+    import logging
     import threading
     from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -320,6 +322,8 @@ def test_a_download_is_checked_against_its_checksum(tmp_path, monkeypatch):
     monkeypatch.delenv("NEURO_DATA", raising=False)
     monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / name)
     address = f"http://127.0.0.1:{server.server_port}/x"
+    lines = logging.StreamHandler(io.StringIO())
+    pooch.get_logger().addHandler(lines)
     try:
         path = locate("set/x", Official(address, "5d41402abc4b2a76b9719d911017c592"))
         assert path.read_bytes() == b"hello"
@@ -329,6 +333,13 @@ def test_a_download_is_checked_against_its_checksum(tmp_path, monkeypatch):
     finally:
         server.shutdown()
         server.server_close()
+    with pytest.raises(DataError) as told:
+        locate("set/z", Official(address, "0" * 32))
+    assert str(told.value).startswith(
+        f"{address} could not be fetched (no connection: [Errno 111] Connection refused); off-line, put"
+    )
+    pooch.get_logger().removeHandler(lines)
+    assert lines.stream.getvalue() == ""
 
 
 real = pytest.mark.skipif(not REAL or not Path(REAL).is_dir(), reason="NEURO_DATA names no folder")

@@ -89,7 +89,17 @@ ONE_MISTAKE = [
     ),
     ("{assumption: it is so}", "{assumption: 5}", "31: sources.neuron.floor.assumption: have 5, allowed: text"),
     ("name: small", 'name: "\\ud800"', f"1: name: have '\\ud800', which is no valid text, allowed: {NAME}"),
-    ("name: small", "name: small\n  x: 1", "2:4: a ':' is not allowed here; put text that holds ': ' in quotes"),
+    (
+        "name: small",
+        "name: small\n  x: 1",
+        "2:4: this key is indented further than the line above allows; line it up with the keys beside it",
+    ),
+    ("name: small", "name: very: small", "1:11: a ':' is not allowed here; put text that holds ': ' in quotes"),
+    (
+        "name: small",
+        "name: small\n  and: very: small",
+        "2:6: this key is indented further than the line above allows; line it up with the keys beside it",
+    ),
     (
         "name: small",
         "name: small\n\tx: 1",

@@ -55,18 +55,19 @@ def test_two_that_only_fit_together(chip_file):
 
 WHOLE = "a whole number from 1 to 2147483647, or null"
 REFUSED = [
-    ("slots=0", f"--set chip.weights.slots=0: weights.slots: have 0, allowed: {WHOLE}"),
-    ("slots=[1, 2]", f"--set chip.weights.slots=[1, 2]: weights.slots: have [1, 2], allowed: {WHOLE}"),
+    ("slots=0", f"--set slots=0: weights.slots: have 0, allowed: {WHOLE}"),
+    ("slots=[1, 2]", f"--set slots=[1, 2]: weights.slots: have [1, 2], allowed: {WHOLE}"),
     (
         "slots=1e400",
-        f"--set chip.weights.slots=1e400: weights.slots: have 1e400, which is not finite, allowed: {WHOLE}",
+        f"--set slots=1e400: weights.slots: have 1e400, which is not finite, allowed: {WHOLE}",
     ),
-    ("slots=null", "--set chip.weights.slots=null: weights.slots: is missing; kind counts needs the words per neuron"),
-    ("slots", "--set chip.slots: allowed: key=value, such as chip.weights.slots=16"),
+    ("slots=null", "--set slots=null: weights.slots: is missing; kind counts needs the words per neuron"),
+    ("slots", "--set slots: allowed: key=value, such as slots=16"),
+    ("weights", "--set chip.weights: allowed: key=value, such as chip.weights.slots=16"),
     ("=4", "--set chip.=4: allowed: key=value, such as chip.weights.slots=16"),
-    ("slots=", "--set chip.weights.slots=: the value is empty; write null to leave weights.slots out"),
-    ("slots=[1", "--set chip.weights.slots=[1: expected ',' or ']', but got '<stream end>'"),
-    ("slots=&a 1", "--set chip.weights.slots=&a 1: anchors and aliases (& and *) are not allowed; write the value out"),
+    ("slots=", "--set slots=: the value is empty; write null to leave weights.slots out"),
+    ("slots=[1", "--set slots=[1: expected ',' or ']', but got '<stream end>'"),
+    ("slots=&a 1", "--set slots=&a 1: anchors and aliases (& and *) are not allowed; write the value out"),
     (
         "weight.slots=4",
         "--set chip.weight.slots=4: weight: unknown key, did you mean weights? allowed: name, "
@@ -104,7 +105,7 @@ def test_refused(chip_file, mistakes, text, message):
 def test_every_override_at_fault_is_named(chip_file, mistakes):
     lines = mistakes(chip_file(), ["slots=0", "tags.bits=x", "delays.lines=2"])
     assert lines[0] == "2 mistakes in this chip:"
-    assert [line.split(": ")[0] for line in lines[1:]] == ["--set chip.weights.slots=0", "--set chip.tags.bits=x"]
+    assert [line.split(": ")[0] for line in lines[1:]] == ["--set slots=0", "--set chip.tags.bits=x"]
 
 
 def test_a_mistake_of_the_file_is_not_laid_on_an_override(chip_file, mistakes):
