@@ -14,12 +14,14 @@ from neuro.descriptor.document import Document, apply_overrides, override, read_
 from neuro.descriptor.html import html_table
 from neuro.descriptor.load import chip_from_json, chip_names, chip_to_json, load_chip
 from neuro.descriptor.mixed_signal import BiasDac, BiasSetting, Mismatch, MismatchParameter
-from neuro.descriptor.models import Assumption, Base, Chip, Current, SynapseType, Weights
+from neuro.descriptor.models import NOT_REAL, REAL, Assumption, Base, Chip, Current, SynapseType, Weights
 from neuro.descriptor.paths import differing
 from neuro.descriptor.provenance import number_paths, orphans, source_of, unsourced
 from neuro.descriptor.shipped import find_shipped, shipped_names
 
 __all__ = [
+    "NOT_REAL",
+    "REAL",
     "Assumption",
     "Base",
     "BiasDac",

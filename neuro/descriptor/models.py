@@ -28,6 +28,7 @@ Level = Annotated[float, Field(ge=-1e6, le=1e6)]
 Leak = Literal["exponential", "linear", "linear_to_zero", "fraction", "shift"]
 Constant = Literal["tau_mem", "tau_syn", "threshold", "v_reset", "refractory", "adaptation", "bias"]
 WholeConstant = Literal["tau_mem", "threshold", "v_reset", "bias"]
+REAL, NOT_REAL, NO_CHIP = "the real chip", "not the real chip", "no chip"
 
 
 class Board(Part):
@@ -258,11 +259,18 @@ class Chip(Part):
         return sorted({0, *lines} if self.delays.undelayed else lines).index(steps)
 
     @property
+    def standing(self) -> str:
+        """What the description is of: the real chip, not the real chip (a changed one), or no chip (no silicon)."""
+        if self.changed:
+            return NOT_REAL
+        return REAL if self.real else NO_CHIP
+
+    @property
     def label(self) -> str:
         """The name as it must be shown: a changed chip is not the real chip."""
         told = [f"board {self.defects.file}"] if self.defects else []
-        told += [f"not the real chip: {', '.join(self.changed)}"] if self.changed else []
-        told += [] if self.real or self.changed else ["no chip"]
+        told += [f"{NOT_REAL}: {', '.join(self.changed)}"] if self.changed else []
+        told += [] if self.real or self.changed else [NO_CHIP]
         return f"{self.name} ({'; '.join(told)})" if told else self.name
 
     @property
@@ -286,6 +294,16 @@ class Chip(Part):
         from neuro.descriptor.boards import unpacked
 
         return unpacked(text, (self.chips, self.cores.per_chip, *shape))
+
+    def __repr__(self) -> str:
+        board = f"{self.chips:,} chips of " if self.chips > 1 else ""
+        cores = f"{self.cores.per_chip:,} cores of " if self.cores.per_chip > 1 else ""
+        limits = [(self.weights.slots, "slots a neuron"), (self.cores.axons, "axons a core")]
+        most = [f", {limit:,} {what}" for limit, what in limits if limit is not None]
+        size = f"{board}{cores}{self.cores.neurons:,} neurons, weights of kind {self.weights.kind}{''.join(most)}"
+        return f"<Chip {self.label}: {self.title}; {size}>"
+
+    __str__ = __repr__
 
     def _repr_html_(self) -> str:
         """For notebooks: every value with where it comes from."""

@@ -19,6 +19,25 @@ def test_a_chip_shows_every_section_and_that_it_was_changed():
     assert "libcaer" in shown and "assumption: " in shown
 
 
+def test_printing_a_chip_says_what_it_is_in_a_line():
+    for name in neuro.descriptor.chip_names():
+        chip = neuro.load_chip(name)
+        assert str(chip) == repr(chip) and len(repr(chip)) < 300
+        assert chip.label in repr(chip) and chip.title in repr(chip)
+    chip = neuro.load_chip("dynapse1", ["slots=16"])
+    assert "(not the real chip: weights.slots=16)" in str(chip) and "16 slots a neuron" in str(chip)
+    assert "4 chips of 4 cores of 256 neurons, weights of kind counts" in str(chip)
+    again = neuro.descriptor.chip_from_json(neuro.descriptor.chip_to_json(chip), "here")
+    assert again == chip != neuro.load_chip("dynapse1") and "libcaer" in chip._repr_html_()
+
+
+def test_a_description_is_of_the_real_chip_of_a_changed_one_or_of_none():
+    chips = [neuro.load_chip("dynapse1", changes) for changes in ([], ["slots=64"], ["slots=16"])]
+    chips += [neuro.load_chip("generic"), neuro.load_chip("generic", ["slots=16"])]
+    told = ["the real chip", "the real chip", "not the real chip", "no chip", "not the real chip"]
+    assert [chip.standing for chip in chips] == told
+
+
 def test_networks_and_tables_show_what_they_hold(shared_run):
     run = neuro.load_run(shared_run)
     shown = run.network._repr_html_()
