@@ -1,6 +1,7 @@
 """samna: a configuration as sparse JSON, beside a loader that fills samna's own objects with it on the user's machine.
 
-    configuration.json   every synapse word, destination, bias code and latch that is set; which events an input sends
+    configuration.json   every synapse word, destination, bias code and latch that is set; which events an input sends;
+                         the chip's label, which says of a changed chip that it is not the real one
     load.py              stand-alone: `configuration(samna)` gives the object that samna's models apply
     network/             what no chip holds (see `neuro.formats.network`)
 
@@ -53,7 +54,7 @@ def write(tables: Tables, folder: str | Path, overwrite: bool = False) -> None:
     for table, fields in _fields(module).items():
         refuse_out_of_range(words[table], fields, table)
     loader = Path(__file__).with_name("samna_loader.py").read_text(encoding="ascii")
-    files = {CONFIGURATION: _text(name, words, _fields(module)), LOADER: loader}
+    files = {CONFIGURATION: _text(name, tables.chip.label, words, _fields(module)), LOADER: loader}
     save(folder, files, tables, ("neurons", "readout"), overwrite)
 
 
@@ -65,11 +66,15 @@ def read(folder: str | Path) -> Tables:
     refuse_other_chips(network.chip, module.SIZES, module.TYPES, f"samna.{name}")
     file = folder / CONFIGURATION
     content = parse_json(read_bytes(file, MAX_BYTES, "name the folder an export wrote"), str(file))
-    keys = ["format", "version", "module", *_fields(module)]
+    keys = ["format", "version", "module", "chip", *_fields(module)]
     if not isinstance(content, dict) or sorted(content) != sorted(keys):
         raise TableError(f"{file}: allowed: an object with {', '.join(keys)}; export again")
     if [content["format"], content["version"], content["module"]] != [FORMAT, VERSION, name]:
         raise TableError(f"{file}: allowed: format {FORMAT}, version {VERSION}, module {name}; export again")
+    if content["chip"] != network.chip.label:
+        raise TableError(
+            f"{file}: chip is {str(content['chip'])[:60]!r}, allowed: {network.chip.label!r}; export again"
+        )
     words = {table: _frame(content[table], table, fields, file) for table, fields in _fields(module).items()}
     biases = words.pop("parameters").rename(columns={"coarse_value": "coarse", "fine_value": "fine"})
     return completed(network, {**module.unpack(words, network), "biases": biases})
@@ -86,9 +91,9 @@ def _fields(module) -> dict[str, Fields]:
     return {**module.FIELDS, "parameters": PARAMETERS}
 
 
-def _text(name: str, words: dict[str, pd.DataFrame], fields: dict[str, Fields]) -> str:
+def _text(name: str, label: str, words: dict[str, pd.DataFrame], fields: dict[str, Fields]) -> str:
     """JSON with one line a row."""
-    parts = [f'"format": "{FORMAT}",\n"version": {VERSION},\n"module": "{name}"']
+    parts = [f'"format": "{FORMAT}",\n"version": {VERSION},\n"module": "{name}",\n"chip": {json.dumps(label)}']
     for table, columns in fields.items():
         cells = (words[table][column].tolist() for column in columns)
         rows = json.dumps(list(zip(*cells, strict=True)), separators=(",", ":")).replace("],[", "],\n[")

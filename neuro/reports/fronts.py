@@ -14,7 +14,7 @@ FIXED = ("trial", "state", "reason", "task", "run")
 def varied(table: pd.DataFrame) -> list[str]:
     """The columns a sweep varied, seeds apart: the chip where there are several, then keys."""
     keys = list(table.columns[table.columns.get_loc("chip") : table.columns.get_loc("seed")])
-    return [key for key in keys if key != "chip" or table.chip.nunique() > 1]
+    return [key for key in keys if key not in ("chip", "chip_is") or (key == "chip" and table.chip.nunique() > 1)]
 
 
 def finished(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
@@ -30,11 +30,11 @@ def finished(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
 
 
 def over_seeds(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
-    """Mean, standard deviation and number of runs of columns, for every choice of what was varied."""
+    """Mean, standard deviation and number of runs of columns, for every choice of what was varied; and its chip_is."""
     keys = varied(table) or ["chip"]
     groups = finished(table, *columns).astype({c: "float64" for c in columns}).groupby(keys, sort=False, dropna=False)
     parts = {f"{c}_mean": groups[c].mean() for c in columns} | {f"{c}_sd": groups[c].std() for c in columns}
-    return pd.DataFrame(parts | {"runs": groups.size()}).reset_index()
+    return pd.DataFrame(parts | {"runs": groups.size(), "chip_is": groups["chip_is"].first()}).reset_index()
 
 
 def pareto(x, y, more_x: bool, more_y: bool) -> np.ndarray:

@@ -14,7 +14,8 @@ def report(source: str | Path, out: str | Path | None = None, progress=None, vir
     """Write the report of a run's or a sweep's folder as one HTML file; gives its path.
 
     out: default `report.html` in the folder. The file holds all it shows, loads nothing, and can be printed. A run is
-    measured and verified for it, so its data must be at hand. progress is called with (samples verified, samples).
+    measured and verified for it, so its data must be at hand; of a sweep the best run is verified, where they are.
+    progress is called with (samples verified, samples).
     virtual: a virtual chip that a run is also measured and verified on.
     """
     source = Path(source)
@@ -23,7 +24,7 @@ def report(source: str | Path, out: str | Path | None = None, progress=None, vir
 
         if virtual is not None:
             raise RunError(f"{source} is a sweep; a virtual chip is for the report of one of its runs")
-        values = sweep_page(source)
+        values = sweep_page(source, progress)
     else:
         from neuro.reports.run_report import run_page
 

@@ -22,13 +22,13 @@ from neuro.reports.chip_map import chip_map
 from neuro.reports.core_figures import core_figures
 from neuro.reports.devices import devices_facts, devices_figure
 from neuro.reports.limits import limits_of
+from neuro.reports.proof import proof_of
 from neuro.reports.sample import activity
 from neuro.runs import Run
 from neuro.runs.files import read_object
 from neuro.runs.picture import COLOURS
 from neuro.silicon import VirtualChip
 from neuro.tables import Tables
-from neuro.verification import verify
 
 
 def run_page(run: Run, progress=None, virtual: VirtualChip | None = None) -> dict:
@@ -71,11 +71,9 @@ def _on_device(run: Run, progress, virtual: VirtualChip) -> list[tuple[str, str,
 
 def _proof(run: Run, progress, virtual: VirtualChip | None = None) -> tuple[str, str, str]:
     try:
-        proof = verify(run, progress=progress, virtual=virtual)
+        return proof_of(run, progress, virtual)
     except NeuroError as error:  # a float twin has no tables
         return "no", str(error), "bad"
-    said = f"{proof.differ} of {proof.compared:,} spikes differ between training and replay"
-    return ("yes", said, "good") if proof.passed else ("no", said, "bad")
 
 
 def _costs(run: Run) -> list[tuple[str, str]]:

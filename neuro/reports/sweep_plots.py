@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pandas as pd
 
+from neuro.descriptor import NOT_REAL
 from neuro.reports.fronts import MORE_IS_BETTER, finished, over_seeds, pareto, varied
 from neuro.runs.picture import COLOURS, GREY, MARKERS, figure
 
 LABELS = {
-    "slots_mean": "slots a neuron",
-    "slots": "slots in all",
+    "chip_is": "chip is",
+    "chip.slots": "slots allowed a neuron",
+    "slots_mean": "slots used a neuron",
+    "slots": "slots used in all",
     "sources_mean": "distinct sources a neuron",
     "memory_bytes": "bytes of synapse memory",
     "rate": "spikes a neuron and step",
@@ -27,21 +30,26 @@ def tradeoff(table: pd.DataFrame, x: str = "slots_mean", y: str = "test_accuracy
     fig, ((ax,),) = figure(1, 1, (5, 3.4))
     for number, (choice, rows) in enumerate(points.groupby(keys, sort=False) if keys else [((), points)]):
         rows = rows.sort_values(f"{x}_mean")
+        colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
         ax.errorbar(
             rows[f"{x}_mean"] * _scale(x),
             rows[f"{y}_mean"] * _scale(y),
             yerr=rows[f"{y}_sd"].fillna(0) * _scale(y),
             xerr=rows[f"{x}_sd"].fillna(0) * _scale(x),
-            color=COLOURS[number % len(COLOURS)],
-            marker=MARKERS[number % len(MARKERS)],
+            color=colour,
+            marker=marker,
             capsize=3,
-            label=", ".join(f"{_short(k)} {v}" for k, v in zip(keys, choice, strict=True)),
+            label=", ".join(f"{_short(k)} {v}" for k, v in zip(keys, choice, strict=True)) or None,
         )
+        changed = rows[rows.chip_is == NOT_REAL]
+        ax.plot(changed[f"{x}_mean"] * _scale(x), changed[f"{y}_mean"] * _scale(y), marker, color=colour, mfc="white")
     ax.set(xlabel=label(x), ylabel=label(y))
-    if keys:
+    if (points.chip_is == NOT_REAL).any():
+        ax.plot([], [], "o", color=GREY, mfc="white", label=f"hollow: {NOT_REAL}")
+    if ax.get_legend_handles_labels()[0]:
         ax.legend(frameon=False, fontsize=8)
     most = int(points.runs.max())
-    fig.suptitle(f"{table.task.iloc[0]}: mean ± sd of {most} seed{'s' * (most > 1)}", fontsize=9)
+    fig.suptitle(f"{table.task.iloc[0]}: {f'mean ± sd of {most} seeds' if most > 1 else 'one seed'}", fontsize=9)
     return fig
 
 
@@ -50,9 +58,12 @@ def front(table: pd.DataFrame, x: str = "slots_mean", y: str = "test_accuracy"):
     rows = finished(table, x, y)
     best = pareto(rows[x], rows[y], x in MORE_IS_BETTER, y in MORE_IS_BETTER)
     fig, ((ax,),) = figure(1, 1, (5, 3.4))
-    for number, (chip, some) in enumerate(rows.groupby("chip", sort=False)):
+    chips = list(rows.chip.unique())
+    for (chip, standing), some in rows.groupby(["chip", "chip_is"], sort=False):
+        number, hollow = chips.index(chip), standing == NOT_REAL
         marker, colour = MARKERS[number % len(MARKERS)], COLOURS[number % len(COLOURS)]
-        ax.plot(some[x] * _scale(x), some[y] * _scale(y), marker, color=colour, alpha=0.6, label=chip)
+        look = {"color": colour, "alpha": 0.6, "label": f"{chip} ({standing})" if hollow else chip}
+        ax.plot(some[x] * _scale(x), some[y] * _scale(y), marker, **look, **({"mfc": "none"} if hollow else {}))
     along = rows[best].sort_values(x)
     ax.plot(along[x] * _scale(x), along[y] * _scale(y), color=GREY, zorder=0, label="front")
     ax.set(xlabel=label(x), ylabel=label(y))

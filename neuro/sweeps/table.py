@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 from pathlib import Path
 
 import pandas as pd
 
-from neuro.errors import RunError
+from neuro.descriptor import NOT_REAL, load_chip
+from neuro.errors import DescriptionError, RunError
 from neuro.runs import write_atomically
 from neuro.runs.files import read_object
 from neuro.sweeps.definition import Definition
+from neuro.sweeps.space import Point
 from neuro.sweeps.storage import point_of
 
 MEASURES = {
@@ -55,6 +58,7 @@ def table_of(study, definition: Definition) -> pd.DataFrame:
         "reason": pd.Series([o["reason"] for o in outcomes], dtype="str"),
         "task": pd.Series([Path(definition.task).stem] * len(trials), dtype="str"),
         "chip": pd.Series([Path(p.chip).stem for p in points], dtype="str"),
+        "chip_is": pd.Series([_standing(p, definition) for p in points], dtype="str"),
     }
     for number, axis in enumerate(definition.space.axes):
         columns[axis.key] = _values([p.settings[number][1] for p in points])
@@ -64,6 +68,20 @@ def table_of(study, definition: Definition) -> pd.DataFrame:
         columns[name] = pd.Series(found, dtype="Int64" if kind is int else "float64")
     columns["run"] = pd.Series([f"runs/{t.number:04d}" for t in trials], dtype="str")
     return pd.DataFrame(columns)
+
+
+def _standing(point: Point, definition: Definition) -> str:
+    digests = dict(zip(definition.space.chips, definition.hashes, strict=False))
+    return _chip_is(point.chip, definition.overrides(point)[1], digests.get(point.chip))
+
+
+@functools.cache
+def _chip_is(name: str, overrides: tuple[str, ...], digest: str | None) -> str:
+    """Whether a run was on the real chip; digest: of what its file held, since a file may change."""
+    try:
+        return load_chip(name, overrides).standing
+    except DescriptionError:  # values that do not go together: the run has failed, and was on no real chip
+        return NOT_REAL
 
 
 def _values(texts: list[str]) -> pd.Series:
@@ -85,7 +103,8 @@ def write_table(folder: Path, table: pd.DataFrame) -> None:
 def load_sweep(folder: str | Path) -> pd.DataFrame:
     """Give a sweep's table, a row for each run that has ended.
 
-    Columns: trial, state (complete, failed, pruned), reason, task, chip, every key that varied, seed, then the figures:
+    Columns: trial, state (complete, failed, pruned), reason, task, chip, chip_is (the real chip; not the real chip: one
+    with overrides that change it; no chip: one that stands for no silicon), every key that varied, seed, then the figures:
     accuracies and losses; neurons; slots and distinct sources, in all and a neuron; bytes of the synapse words in use;
     cores; route rows; spikes a neuron and step (rate); and for one test sample synaptic operations, membrane updates,
     spikes, events delivered, words met, joules (estimate; missing where the chip states none); seconds of training; the
@@ -96,8 +115,11 @@ def load_sweep(folder: str | Path) -> pd.DataFrame:
     read_object(folder / "sweep.json", f"{folder} is no sweep; make one with `neuro sweep … --out {folder}`")
     path = folder / "table.parquet"
     try:
-        return pd.read_parquet(path)
+        table = pd.read_parquet(path)
     except FileNotFoundError:
         raise RunError(f"{path} is missing: no run of this sweep has ended; go on with the same command") from None
     except (OSError, ValueError) as error:
         raise RunError(f"{path} is damaged ({error}); the same command writes it again from its database") from None
+    if "chip_is" not in table:
+        raise RunError(f"{path} is of an earlier neuro: chip_is is missing; the same command writes it again")
+    return table

@@ -1,5 +1,7 @@
 """What a format writes, its reader gives back: the same manifest and the same tables, row for row."""
 
+import json
+
 import numpy as np
 import pytest
 from pandas.testing import assert_frame_equal
@@ -8,6 +10,7 @@ from random_networks import random_network
 import neuro
 from neuro.errors import DescriptionError, NeuroError, TableError
 from neuro.formats import c, format_of, netparser, odin, samna, xylo
+from neuro.tables.manifest import chip_sha256
 
 PAIRS = [
     ("dynapse1", samna),
@@ -69,6 +72,20 @@ def test_a_chip_of_another_shape_is_refused(tmp_path, override):
         with pytest.raises(DescriptionError, match=override.partition("=")[0]):
             module.write(tables, tmp_path / "a")
     assert not list(tmp_path.iterdir())
+
+
+def test_samna_says_that_a_changed_chip_is_not_the_real_one(tmp_path):
+    tables = exported("dynapse1", 0)
+    chip = neuro.load_chip("dynapse1", ["inputs.channels=1000"])
+    told = {"chip": chip, "chip_sha256": chip_sha256(chip)}
+    changed = type(tables)(tables.manifest.model_copy(update=told), tables.frames)
+    samna.write(changed, tmp_path / "a")
+    file = tmp_path / "a" / "configuration.json"
+    label = "dynapse1 (not the real chip: inputs.channels=1000)"
+    assert json.loads(file.read_text())["chip"] == label == samna.read(tmp_path / "a").chip.label
+    file.write_text(file.read_text().replace(label, "dynapse1"))
+    with pytest.raises(TableError, match="configuration.json: chip is 'dynapse1', allowed: 'dynapse1 .not the real"):
+        samna.read(tmp_path / "a")
 
 
 def test_broken_limits_are_not_written(tmp_path):

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import neuro
+from neuro.descriptor import NOT_REAL, REAL
 from neuro.errors import DataError, RunError
 from neuro.reports.fronts import over_seeds, pareto
 from neuro.reports.memory import core_words, words_of
@@ -21,8 +22,8 @@ POINTS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, m
 @pytest.fixture(scope="module")
 def table():
     rows = [
-        {"trial": n, "state": "complete", "reason": "", "task": "t", "chip": "c", "chip.slots": slots, "seed": seed}
-        | {"slots_mean": slots - 0.5, "test_accuracy": 0.01 * slots + 0.1 * seed, "run": f"runs/{n:04d}"}
+        {"trial": n, "state": "complete", "reason": "", "task": "t", "chip": "c", "chip_is": REAL, "chip.slots": slots}
+        | {"seed": seed, "slots_mean": slots - 0.5, "test_accuracy": 0.01 * slots + 0.1 * seed, "run": f"runs/{n:04d}"}
         for n, (slots, seed) in enumerate(itertools.product((4, 8), (0, 1)))
     ]
     return pd.DataFrame(rows)
@@ -54,6 +55,30 @@ def test_a_trade_off_draws_the_means_and_a_front_every_run(table):
     drawn = neuro.reports.front(table).axes[0].lines
     np.testing.assert_allclose(drawn[0].get_xydata(), [[3.5, 4], [3.5, 14], [7.5, 8], [7.5, 18]])
     np.testing.assert_allclose(drawn[1].get_xydata(), [[3.5, 14], [7.5, 18]])
+
+
+def test_points_of_a_changed_chip_are_hollow_and_named(table):
+    for draw in (neuro.reports.tradeoff, neuro.reports.front):
+        assert NOT_REAL not in str(texts(draw(table)))
+    some = table.assign(chip_is=[NOT_REAL if slots == 4 else REAL for slots in table["chip.slots"]])
+    ax = neuro.reports.tradeoff(some).axes[0]
+    assert f"hollow: {NOT_REAL}" in texts(ax.figure)
+    (hollow,) = [line for line in ax.lines if line.get_mfc() == "white" and len(line.get_xdata())]
+    np.testing.assert_allclose(hollow.get_xydata(), [[3.5, 9]])
+    ax = neuro.reports.front(some).axes[0]
+    assert {f"c ({NOT_REAL})", "c"} < set(texts(ax.figure))
+    np.testing.assert_allclose(ax.lines[0].get_xydata(), [[3.5, 4], [3.5, 14]])
+    assert [line.get_mfc() == "none" for line in ax.lines[:2]] == [True, False]
+
+
+def texts(fig) -> list[str]:
+    (legend,) = [ax.get_legend() for ax in fig.axes]
+    return [text.get_text() for text in legend.get_texts()] if legend else []
+
+
+def test_one_seed_has_no_spread(table):
+    told = [neuro.reports.tradeoff(t).get_suptitle() for t in (table, table[table.seed == 0])]
+    assert told == ["t: mean ± sd of 2 seeds", "t: one seed"]
 
 
 def test_columns_that_are_none_are_told(table):

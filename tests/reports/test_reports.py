@@ -16,7 +16,7 @@ from neuro.reports.chip_map import chip_map
 from neuro.reports.limits import limits_of
 from neuro.reports.page import render
 from neuro.reports.run_report import run_page
-from neuro.reports.sweep_report import _data, sweep_page
+from neuro.reports.sweep_report import _chip, _data, sweep_page
 
 EVIL = "</script><script>window.hurt=1</script><img src=x onerror='window.hurt=1'>"
 MOST_BYTES, MOST_PAINT_MS = 8_000_000, 2000
@@ -68,7 +68,8 @@ def test_a_run_says_what_evaluate_and_verify_say(run):
     words = dict((what, (value, about, mood)) for what, value, about, mood in page["verdict"])
     assert words["accuracy"][0] == f"{tested.accuracy:.1%}"
     assert words["fits"][0] == "yes" and words["fits"][2] == "good"
-    assert words["verified"] == ("yes", f"0 of {proof.compared:,} spikes differ between training and replay", "good")
+    said = f"0 of {proof.compared:,} neuron steps differ between training and replay ({proof.spikes:,} spikes)"
+    assert words["verified"] == ("yes", said, "good")
     assert dict(page["facts"])["energy a sample"].startswith("unknown")
     assert (
         "neuro train tiny --chip dynapse1 --seed 0" in dict(page["reproduce"]).popitem()[1] or page["reproduce"][0][1]
@@ -129,9 +130,36 @@ def test_a_sweep_says_its_best_and_how_to_make_it_again(sweep_folder):
         "state",
         "reason",
         "chip",
+        "chip_is",
         "chip.slots",
-        "task.populations.hidden.size",
     ]
+
+
+def test_a_sweep_marks_a_changed_chip_wherever_it_names_it(sweep_folder):
+    page, table = sweep_page(sweep_folder), neuro.load_sweep(sweep_folder)
+    assert page["title"] == "tiny on dynapse1 (not the real chip)"
+    said = {what: about for what, _, about, _ in page["verdict"]}
+    best = table.loc[table.validation_accuracy.idxmax()]
+    assert said["accuracy"].endswith(f"not the real chip: chip.slots={best['chip.slots']}")
+    assert said["runs"] == "4 complete; 4 on what is not the real chip"
+    data = page["data"]
+    assert {row[data["columns"].index("chip_is")] for row in data["rows"]} == {"not the real chip"}
+    mixed = table.assign(chip_is=["the real chip", *table.chip_is[1:]])
+    assert _data(mixed, sweep_folder)["keys"][-1] == "chip_is"  # to filter by
+    real = table.assign(chip_is="the real chip")
+    assert [_chip("c", t) for t in (mixed, real)] == ["c (in part not the real chip)", "c"]
+
+
+def test_a_sweep_verifies_its_best_run(sweep_folder, tmp_path):
+    table = neuro.load_sweep(sweep_folder)
+    best = table.run[table.validation_accuracy.idxmax()]
+    proof = neuro.verify(sweep_folder / best)
+    said = f"{best}: 0 of {proof.compared:,} neuron steps differ between training and replay ({proof.spikes:,} spikes)"
+    assert ("verified", "yes", said, "good") in sweep_page(sweep_folder)["verdict"]
+    shutil.copytree(sweep_folder, tmp_path / "s")
+    shutil.rmtree(tmp_path / "s" / best)
+    (told,) = [card for card in sweep_page(tmp_path / "s")["verdict"] if card[0] == "verified"]
+    assert told[1] == "not now" and best in told[2] and told[3] == "plain"
 
 
 @pytest.fixture(scope="module")
@@ -219,9 +247,43 @@ def test_a_neuron_shows_its_sources_when_hovered(visit, run_file):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_line_of_the_parallel_axes_can_be_seen(visit, sweep_folder, tmp_path, theme):
+    page = visit(neuro.report(sweep_folder, tmp_path / "sweep.html"), color_scheme=theme)
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    for _, colour in page.evaluate("document.getElementById('parallel').data[0].line.colorscale"):
+        rgb = f"rgb({', '.join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))})"
+        assert contrast(rgb, paper) > 3, colour
+    stroke = page.evaluate("getComputedStyle(document.querySelector('#parallel .axis .domain')).stroke")
+    assert contrast(stroke, paper) > 3
+    box = "document.querySelector('#parallel .axis .tick text').getBoundingClientRect().left"
+    assert page.evaluate(box) > page.evaluate("document.getElementById('parallel').getBoundingClientRect().left")
+
+
+@pytest.mark.slow
+def test_the_tools_of_a_figure_show_on_hover_only(visit, run_file):
+    page = visit(run_file, viewport={"width": 1100, "height": 900})
+    seen = "getComputedStyle(document.querySelector('#chip .modebar-group')).opacity"
+    if not page.evaluate("matchMedia('(hover: hover)').matches"):
+        assert page.locator(".modebar-group").count() == 0
+    else:
+        assert page.evaluate(seen) == "0"
+        page.hover("#chip .main-svg >> nth=0")
+        page.wait_for_function(f"{seen} === '1'")
+        slab = "getComputedStyle(document.querySelector('#chip .modebar-group')).backgroundColor"
+        assert page.evaluate(slab) == "rgba(0, 0, 0, 0)"
+
+
+@pytest.mark.slow
 def test_the_front_can_be_hovered_filtered_and_clicked(visit, sweep_folder, tmp_path):
     page = visit(neuro.report(sweep_folder, tmp_path / "sweep.html"), viewport={"width": 1100, "height": 900})
     assert page.locator("#runs tbody tr").count() == 4
+    assert page.locator("#runs td.chip_is", has_text="not the real chip").count() == 4
+    assert page.evaluate("document.getElementById('front').data[1].name") == "dynapse1 (not the real chip)"
+    column = "#runs tbody td:nth-child({})"
+    heads = page.locator("#runs th").all_text_contents()
+    shown = page.locator(column.format(1 + heads.index("test accuracy (%)"))).all_text_contents()
+    assert all(re.fullmatch(r"\d+\.\d\d", text) for text in shown), shown
     marker = page.locator("#front .scatterlayer .point").first.bounding_box()
     page.mouse.move(marker["x"] + marker["width"] / 2, marker["y"] + marker["height"] / 2)
     page.wait_for_selector("#front .hovertext", timeout=10_000)

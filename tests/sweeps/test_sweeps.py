@@ -55,6 +55,21 @@ def test_a_grid_has_a_row_a_point_with_what_others_measure(grid):
         assert neuro.verify(run).passed
 
 
+def test_tables_say_which_runs_are_of_a_changed_chip(tiny_file, tmp_path):
+    settings = ["task.training.epochs=1", "task.populations.hidden.size=4"]
+    over = {"chip.slots": [4, 64]}
+    table = neuro.sweep(tiny_file, "dynapse1", over, out=tmp_path / "a", settings=settings, progress="quiet")
+    assert dict(zip(table["chip.slots"], table.chip_is, strict=True)) == {4: "not the real chip", 64: "the real chip"}
+    read = pd.read_csv(tmp_path / "a" / "table.csv")
+    assert list(read.chip_is) == list(table.chip_is) and list(read.columns[4:7]) == ["chip", "chip_is", "chip.slots"]
+    assert neuro.load_run(tmp_path / "a" / table.run[1]).chip.label == "dynapse1"
+    table.drop(columns="chip_is").to_parquet(tmp_path / "a" / "table.parquet")
+    with pytest.raises(RunError, match="chip_is is missing; the same command writes it again"):
+        neuro.load_sweep(tmp_path / "a")
+    again = neuro.sweep(tiny_file, "dynapse1", over, out=tmp_path / "a", settings=settings, progress="quiet")
+    pd.testing.assert_frame_equal(again, table)
+
+
 def test_csv_and_parquet_hold_the_same(grid):
     read = pd.read_csv(grid / "table.csv", keep_default_na=True)
     table = neuro.load_sweep(grid)

@@ -1,6 +1,8 @@
 "use strict";
 const DATA = JSON.parse(document.getElementById("data").textContent);
-const CONFIG = { responsive: true, displaylogo: false, plotlyServerURL: "" };
+const CONFIG = { responsive: true, displaylogo: false, plotlyServerURL: "", modeBarButtonsToRemove: ["lasso2d", "select2d"],
+  displayModeBar: matchMedia("(hover: hover)").matches ? "hover" : false };  // where nothing hovers it would always cover figures
+const BRIGHTER = { "#0072B2": "#56B4E9", "#666666": "#a3adb9" };  // in the dark
 const drawn = [];
 
 /** Give a layout the colours of the page as it is now. */
@@ -16,6 +18,7 @@ function themed(layout) {
   };
   base.xaxis = { ...axis, ...(layout.xaxis || {}) };
   base.yaxis = { ...axis, ...(layout.yaxis || {}) };
+  base.modebar = { bgcolor: "rgba(0,0,0,0)", color: colour("--soft"), activecolor: colour("--ink") };
   if (layout.shapes) base.shapes = layout.shapes.map((s) => ({ ...s, line: { ...s.line, color: colour("--line") } }));
   return base;
 }
@@ -27,7 +30,9 @@ function draw(id, make) {
   const place = document.getElementById(id);
   const again = () => {
     const figure = make();
-    const data = isDark() ? JSON.parse(JSON.stringify(figure.data).replaceAll("#0072B2", "#56B4E9")) : figure.data;
+    const text = JSON.stringify(figure.data);
+    const bright = () => Object.entries(BRIGHTER).reduce((told, [from, to]) => told.replaceAll(from, to), text);
+    const data = isDark() ? JSON.parse(bright()) : figure.data;
     return Plotly.react(place, data, themed(figure.layout), CONFIG);
   };
   drawn.push(again);
