@@ -20,7 +20,7 @@ def command(
     ),
     as_json: Json = False,
 ) -> None:
-    """Train digits on DYNAP-SE1, export, verify, draw; half a minute on two cores."""
+    """Train digits on DYNAP-SE1, export, verify, draw; about half a minute on two cores."""
     from neuro.cli.evaluate import summary
     from neuro.emit import export
     from neuro.errors import RunError

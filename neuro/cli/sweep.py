@@ -55,6 +55,8 @@ def command(
     names = tuple(name.strip() for name in optimize.split(",")) if optimize is not None else ()
     agreed = _ask if not yes else lambda total: True
     definition = define(task, make_space(chip, over or (), seeds), settings, names, trials, prune, agreed)
+    if trials is not None and trials > definition.total and not as_json:
+        print(_fewer(definition.space, trials), file=sys.stderr, flush=True)
     table = run_sweep(definition, out, workers, storage, "quiet" if as_json else "auto")
     states = table.state.value_counts().to_dict()
     show({"sweep": str(out), "runs": states, "table": str(out / "table.csv")}, as_json, _summary(table, states, out))
@@ -63,6 +65,20 @@ def command(
 def _ask(total: int) -> bool:
     """Ask a person before a very long sweep."""
     return sys.stdin.isatty() and typer.confirm(f"This sweep has {total:,} runs. Begin?", err=True)
+
+
+def _fewer(space, trials: int) -> str:
+    """Say why an optimization has fewer runs than were asked for, and what to add."""
+    parts = [("chip", len(space.chips)), *((axis.key, len(axis.values)) for axis in space.axes), ("seed", space.seeds)]
+    points = " x ".join(
+        f"{n} {'of ' if '.' in what else ''}{what}{'s' * (n > 1 and '.' not in what)}" for what, n in parts
+    )
+    varied = {axis.key for axis in space.axes}
+    more = [
+        text for text in ("chip.slots=8,16,32,64", "task.training.lr=0.01,0.02") if text.partition("=")[0] not in varied
+    ]
+    add = f"add keys to vary, such as --over {more[0]}" if more else "give more values or keys to vary with --over"
+    return f"{trials} trials asked, {space.size} run: the space has no more points ({points}); {add}"
 
 
 def _summary(table, states: dict, out: Path):

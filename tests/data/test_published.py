@@ -335,9 +335,7 @@ def test_a_download_is_checked_against_its_checksum(tmp_path, monkeypatch):
         server.server_close()
     with pytest.raises(DataError) as told:
         locate("set/z", Official(address, "0" * 32))
-    assert str(told.value).startswith(
-        f"{address} could not be fetched (no connection: [Errno 111] Connection refused); off-line, put"
-    )
+    assert str(told.value).startswith(f"{address} could not be fetched (no connection: [Errno ")
     pooch.get_logger().removeHandler(lines)
     assert lines.stream.getvalue() == ""
 

@@ -220,6 +220,7 @@ def test_optimizing_tries_no_point_twice_and_goes_on_as_if_never_stopped(tiny_fi
         (["--optimize", "accuracy"], ["--trials"]),
         (["--optimize", "energy", "--trials", "3"], ["energy", "states no energies"]),
         (["--optimize", "accuracy,seconds", "--trials", "3", "--prune"], ["--prune", "seconds"]),
+        (["--over", "slots=0"], ["--over chip.slots=0", "have 0"]),
         (["--trials", "3"], ["--trials goes with --optimize"]),
         (["--workers", "0"], ["--workers is 0"]),
         (["--storage", "mysql://me:secret@host/db"], ["mysql", "postgresql://"]),
@@ -290,6 +291,21 @@ def test_the_command_says_what_came_out(tiny_file, tmp_path):
     assert "1/2  dynapse1, slots=2, seed 0: validation" in said.err
     told = json.loads(call("sweep", tiny_file, "--chip", "dynapse1", "--over", "slots=2,4", *small, "--json").out)
     assert told["runs"] == {"complete": 2}
+    table = neuro.load_sweep(tmp_path / "s")
+    best = table.loc[table.validation_accuracy.idxmax(), "run"]
+    assert said.out.splitlines()[-1].endswith(f"neuro verify {tmp_path / 's' / best}")
+
+
+def test_fewer_points_than_trials_are_told_before_the_first_run(tiny_file, tmp_path):
+    small = ["--set", "task.populations.hidden.size=4", "--epochs", "1", "--optimize", "accuracy,slots"]
+    command = ["sweep", tiny_file, "--chip", "dynapse1", *small, "--out", tmp_path / "s", "--trials"]
+    said = call(*command, "4")
+    assert said.status == 0 and "1 runs:" in said.out
+    assert said.err.splitlines()[0] == (
+        "4 trials asked, 1 run: the space has no more points (1 chip x 1 seed); add keys to vary, such as --over "
+        "chip.slots=8,16,32,64"
+    )
+    assert "asked" not in call(*command, "1").err
 
 
 def test_python_refuses_what_the_command_line_refuses(tiny_file, tmp_path):
