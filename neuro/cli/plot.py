@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from neuro.cli.show import DataDir, Json, show, use_data_folder
+from neuro.cli.show import DataDir, Json, command_line, show, use_data_folder
 
 NAME, SHORT = "plot", "Pictures for papers."
 
@@ -24,5 +24,5 @@ def command(
 
     use_data_folder(data)
     written = plot(source, out, tuple(kind.strip() for kind in kinds.split(",")))
-    lines = [*map(str, written), f"next: neuro report {source}"]
+    lines = [*map(str, written), f"next: {command_line('report', source)}"]
     show({"pictures": [str(path) for path in written]}, as_json, lines)

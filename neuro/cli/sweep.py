@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from neuro.cli.show import DataDir, Json, Set, show, use_data_folder
+from neuro.cli.show import DataDir, Json, Set, command_line, show, use_data_folder
 
 NAME, SHORT = "sweep", "Many runs: what costs how much?"
 
@@ -91,4 +91,4 @@ def _summary(table, states: dict, out: Path):
             f"slots {best.slots_mean:.1f}"
         )
     yield f"table: {out / 'table.csv'} and {out / 'table.parquet'}"
-    yield f"next: neuro report {out}" + (f"   neuro verify {out / best.run}" if len(done) else "")
+    yield f"next: {command_line('report', out)}" + (f"   {command_line('verify', out / best.run)}" if len(done) else "")

@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from neuro.cli.show import Chip, DataDir, Json, Seed, Set, show, split_overrides, use_data_folder
+from neuro.cli.show import (
+    Chip,
+    DataDir,
+    Json,
+    Seed,
+    Set,
+    command_line,
+    free_folder,
+    show,
+    split_overrides,
+    use_data_folder,
+)
 
 NAME, SHORT = "train", "Train a task within a chip."
 
@@ -51,6 +62,7 @@ def command(
         return
     last = run.metrics[-1]
     best = run.facts
+    export = ("export", out, "--format", "tables", "--out", free_folder(out / "tables"))
     show(
         {"run": str(out), "best": best, "last": last},
         as_json,
@@ -58,6 +70,6 @@ def command(
             f"best on validation: {best['validation_accuracy']:.1%} in epoch {best['epoch']}; "
             f"{last['violations']} limits exceeded",
             f"learning curves: {out / 'curves.png'}",
-            f"next: neuro evaluate {out}   neuro verify {out}   neuro export {out} --format tables --out {out}/tables",
+            f"next: {command_line('evaluate', out)}   {command_line('verify', out)}   {command_line(*export)}",
         ],
     )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from neuro.cli.show import Json, Seed, Set, overrides_of, show
+from neuro.cli.show import Json, Seed, Set, command_line, overrides_of, show
 
 NAME, SHORT = "virtual", "Draw a virtual chip: one device with mismatch."
 
@@ -37,10 +37,15 @@ def command(
     lines = [
         f"{out}: a {described.label}, seed {seed}, {len(next(iter(virtual.factors.values()))):,} neurons",
         f"standard deviations: {told}",
-        f"next: neuro evaluate RUN --virtual {out}",
+        f"next: {command_line('evaluate', chip if _is_run(chip) else 'RUN', '--virtual', out)}",
     ]
     result = {"out": str(out), "chip": described.label, "seed": seed, "scale": scale, "standard_deviations": spreads}
     show(result, as_json, lines)
+
+
+def _is_run(chip: str) -> bool:
+    """Whether a run folder stands in a chip's place."""
+    return (Path(chip) / "run.json").is_file()
 
 
 def _described(chip: str, overrides: list[str] | None):
@@ -49,7 +54,7 @@ def _described(chip: str, overrides: list[str] | None):
     from neuro.errors import DescriptionError
 
     for_chip = overrides_of("chip", overrides)
-    if not (Path(chip) / "run.json").is_file():
+    if not _is_run(chip):
         return load_chip(chip, for_chip)
     if for_chip:
         raise DescriptionError(

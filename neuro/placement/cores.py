@@ -176,7 +176,9 @@ def _refuse(name: str, left: int, later: int, spec: NetworkSpec, chip: Chip, sha
         + (f", {dead} of them without a word that works" if dead else "")
         + (f", {deaf} of the cores reached by fewer than the {sources} tags it listens to" if deaf else "")
         + ("" if shared else " and, here, one population")
-        + f"; make populations smaller by {left + later} neurons, or give them equal constants so that they can share cores"
+        + f"; make populations smaller by {left + later} neurons"
+        + (f" ({later} of them for populations that have no core yet)" if later else "")
+        + ", or give them equal constants so that they can share cores"
         + (", and no source in common, as a core has one sign for each source" if signs_by_source(chip) else "")
         + _share_tags("and", spec, chip, name, left + later)
     )

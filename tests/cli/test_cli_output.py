@@ -136,7 +136,8 @@ def test_next_steps_keep_what_was_given_and_name_folders_that_are_free(tmp_path,
     (tmp_path / "runs" / "a").mkdir(parents=True)
     last = call("tasks", "digits", "--set", "task.training.lr=0.1").out.splitlines()[-1]
     assert last == "next: neuro train digits --chip dynapse1 --set task.training.lr=0.1 --out runs/a-2"
-    assert call("virtual", shared_run, "--out", "a device.json").status == 0
+    last = call("virtual", shared_run, "--out", "a device.json").out.splitlines()[-1]
+    assert last == f"next: neuro evaluate {shared_run} --virtual 'a device.json'"
     last = call("evaluate", shared_run, "--virtual", "a device.json").out.splitlines()[-1]
     assert last == f"next: neuro verify {shared_run} --virtual 'a device.json'"
 
