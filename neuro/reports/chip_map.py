@@ -11,7 +11,7 @@ from neuro.nn import Network
 from neuro.placement import word_limits
 from neuro.reports.memory import column_names, words_of
 
-MOST_CELLS, MOST_CORES, NAMED = 16_384, 256, 24
+MOST_CELLS, MOST_CORES, NAMED, LABELLED = 16_384, 256, 24, 64
 
 
 def chip_map(network: Network) -> dict | None:
@@ -44,17 +44,18 @@ def _layout(network: Network) -> tuple[dict, int]:
     plan, chip = network.plan, network.plan.chip
     highest = max(int(places[:, 2].max()) for places in plan.locations.values()) + 1
     side = math.ceil(math.sqrt(min(chip.cores.neurons, max(highest, 4))))
+    below = side + 2 + math.ceil(side / 4)  # with room for a label
     if chip.chips * chip.cores.per_chip > MOST_CORES:
         across = math.ceil(math.sqrt(len(plan.cores)))
-        return {c: ((i % across) * (side + 2), (i // across) * (side + 2)) for i, c in enumerate(plan.cores)}, side
+        return {c: ((i % across) * (side + 2), (i // across) * below) for i, c in enumerate(plan.cores)}, side
     across = math.ceil(math.sqrt(chip.cores.per_chip))
     down = math.ceil(chip.cores.per_chip / across)
     corners = {}
     for number in range(chip.chips):
         left = number % chip.board.columns * (across * (side + 2) + 3)
-        top = number // chip.board.columns * (down * (side + 2) + 3)
+        top = number // chip.board.columns * (down * below + 3)
         for core in range(chip.cores.per_chip):
-            corners[number, core] = (left + core % across * (side + 2), top + core // across * (side + 2))
+            corners[number, core] = (left + core % across * (side + 2), top + core // across * below)
     return corners, side
 
 
@@ -110,7 +111,7 @@ def _figure(colour, text, corners: dict, side: int, slots: int | None) -> dict:
     plain = {"visible": False, "constrain": "domain"}
     layout = {
         "shapes": shapes,
-        "annotations": [{**n, "font": {"size": 9}} for n in names] if len(names) <= 64 else [],
+        "annotations": [{**n, "font": {"size": 9}} for n in names] if len(names) <= LABELLED else [],
         "xaxis": plain,
         "yaxis": {**plain, "autorange": "reversed", "scaleanchor": "x"},
         "height": 520,

@@ -7,7 +7,7 @@ import numpy as np
 from neuro.reports.cores import CoreGrid, by_core, core_grid, traffic
 from neuro.tables import Joined, Tables
 
-TALLEST, WIDEST_BAR = 560, 12
+TALLEST, WIDEST_BAR, NUMBERED = 560, 12, 64
 
 
 def core_figures(tables: Tables) -> list[tuple[str, str, dict]]:
@@ -41,12 +41,9 @@ def _grid(grid: CoreGrid, values: dict, most: float, what: str) -> dict:
         "xgap": int(picture.shape[1] <= 64),
         "ygap": int(picture.shape[0] <= 64),
     }
-    few = picture.size <= 64
-    if few:
-        heat["texttemplate"] = "%{z:.3~g}"
     plain = {"visible": False, "constrain": "domain"}
     axes = {"xaxis": plain, "yaxis": {**plain, "autorange": "reversed", "scaleanchor": "x", "constrain": "domain"}}
-    return {"data": [heat], "layout": {**axes, "height": _height(picture)}}
+    return {"data": [heat], "layout": {**axes, "height": _height(picture)}, "half": True}
 
 
 def _traffic(joined: Joined) -> dict:
@@ -73,6 +70,7 @@ def _heat(picture: np.ndarray, names: np.ndarray, hover: str, what: str) -> dict
     return {
         "type": "heatmap",
         "z": z,
+        **({"texttemplate": "%{z:.3~g}"} if picture.size <= NUMBERED else {}),
         "text": names.tolist(),
         "hovertemplate": hover,
         "hoverongaps": False,
@@ -82,4 +80,4 @@ def _heat(picture: np.ndarray, names: np.ndarray, hover: str, what: str) -> dict
 
 
 def _height(picture: np.ndarray) -> int:
-    return int(min(TALLEST, max(220, 40 * len(picture))))
+    return int(min(TALLEST, max(260, 40 * len(picture))))

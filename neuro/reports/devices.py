@@ -21,14 +21,8 @@ def devices_histogram(run: Run):
         )
     fig, ((ax,),) = figure(1, 1, (5, 3.2))
     ax.hist(100 * np.array(found.accuracies), bins=100 * _edges(found), color=BLUE, edgecolor="white", linewidth=0.6)
-    lines = (
-        (found.mean, ORANGE, "-", "mean"),
-        (found.plain, GREEN, "--", "as described"),
-        (found.yield_at, GREY, ":", ""),
-    )
-    for value, colour, style, name in lines:
-        label = f"{name} {value:.1%}" if name else f"yield {found.yield_share:.0%} at {value:.1%}"
-        ax.axvline(100 * value, color=colour, linestyle=style, label=label)
+    for value, colour, style, label in _lines(found):
+        ax.axvline(100 * value, color=colour, linestyle=STYLES[style], label=label)
     ax.set(xlabel="accuracy (%)", ylabel="virtual chips")
     ax.yaxis.get_major_locator().set_params(integer=True)
     ax.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
@@ -47,23 +41,35 @@ def devices_figure(found: DeviceEvaluation) -> dict:
         "width": float(width),
         "name": "virtual chips",
     }
+    top = 1.05 * int(counts.max())
     lines = [
         {
-            "type": "line",
-            "x0": 100 * x,
-            "x1": 100 * x,
-            "y0": 0,
-            "y1": 1,
-            "yref": "paper",
-            "line": {"color": c, "dash": dash},
+            "type": "scatter",
+            "mode": "lines",
+            "x": [100 * value] * 2,
+            "y": [0, top],
+            "name": label,
+            "line": {"color": colour, "dash": style, "width": 3},
+            "hovertemplate": f"{label}<extra></extra>",
         }
-        for x, c, dash in ((found.mean, ORANGE, "solid"), (found.plain, GREEN, "dash"), (found.yield_at, GREY, "dot"))
+        for value, colour, style, label in _lines(found)
     ]
-    axes = {"xaxis": {"title": {"text": TITLE}}, "yaxis": {"title": {"text": "virtual chips"}}}
-    return {"data": [{**bar, "marker": {"color": BLUE}}], "layout": {**axes, "shapes": lines}}
+    count = {"title": {"text": "virtual chips"}, "range": [0, top], "dtick": -(-int(counts.max()) // 6)}
+    axes = {"xaxis": {"title": {"text": "accuracy (%)"}}, "yaxis": count}
+    return {"data": [{**bar, "marker": {"color": BLUE}}, *lines], "layout": {**axes, "showlegend": True}}
 
 
-TITLE = "accuracy (%); lines: mean, dashed the chip as described, dotted the yield threshold"
+STYLES = {"solid": "-", "dash": "--", "dot": ":"}
+
+
+def _lines(found: DeviceEvaluation) -> tuple[tuple[float, str, str, str], ...]:
+    """Upright lines, each with its accuracy, colour, style and name."""
+    reach = f"yield {found.yield_share:.0%} at {found.yield_at:.1%}"
+    return (
+        (found.mean, ORANGE, "solid", f"mean {found.mean:.1%}"),
+        (found.plain, GREEN, "dash", f"as described {found.plain:.1%}"),
+        (found.yield_at, GREY, "dot", reach),
+    )
 
 
 def devices_facts(found: DeviceEvaluation) -> list[tuple[str, str]]:

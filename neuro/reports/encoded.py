@@ -24,7 +24,7 @@ def plot_encoding(task: Task, path: str | Path) -> None:
     rows = _of_different_classes(part.y)
     x, labels = make_batch(task, part, rows, NOISE_SEED)
     inputs = x if isinstance(x, dict) else {next(iter(task.inputs)): x}
-    fig, axes = figure(2, len(rows), (3.4 * len(rows), 5.6))
+    fig, axes = figure(2, len(rows), (3.4 * len(rows), 5.6), sharey="row")
     for column in range(len(rows)):
         _raster(axes[0, column], inputs, column)
         _activity(axes[1, column], inputs, labels, column)
@@ -34,7 +34,7 @@ def plot_encoding(task: Task, path: str | Path) -> None:
             ax.set_xlim(-0.5, task.steps - 0.5)
             ax.yaxis.get_major_locator().set_params(integer=True)
     axes[0, 0].set(ylabel=f"channel ({', '.join(f'{name} {n}' for name, n in task.inputs.items())})")
-    axes[1, 0].set(ylabel="events a step")
+    axes[1, 0].set(ylabel="events a step", ylim=(0, None))
     share = float(np.mean([float(z.mean()) for z in inputs.values()]))
     fig.suptitle(
         f"{task.name}: {task.data.dataset} encoded as {task.encoder.kind}, {task.encoder.steps} steps of "
@@ -61,8 +61,9 @@ def _raster(ax, inputs: dict, column: int) -> None:
 
 def _activity(ax, inputs: dict, labels, column: int) -> None:
     total = sum(z[:, column].sum(1) for z in inputs.values()).numpy()
-    ax.fill_between(np.arange(len(total)), total, step="mid", color=GREY, linewidth=0)
-    ax.set(xlabel="time step", ylim=(0, None))
+    edges = np.arange(len(total) + 1) - 0.5
+    ax.stairs(total, edges, fill=True, color=GREY, linewidth=0)
+    ax.set(xlabel="time step")
     if labels.dim() > 1:
         named = np.where(labels[:, column] >= 0, labels[:, column], np.nan)
         beside = ax.twinx()

@@ -6,15 +6,15 @@ import math
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from neuro.data import load_dataset, make_batch
-from neuro.evaluation import NOISE_SEED, usage
-from neuro.losses import together
+from neuro.data import load_dataset
+from neuro.evaluation import usage
+from neuro.reports.run_plots import draw_usage
+from neuro.reports.sample import Activity, activity
 from neuro.runs import Run
 from neuro.runs.picture import BLUE, GREEN, GREY, ORANGE, figure, save
 
-SHOWN, SHOWN_CORES = 120, 64
+SHOWN, SHOWN_CORES, TRIED = 120, 64, 50
 
 
 def plot_overview(run: Run, path: str | Path) -> None:
@@ -41,8 +41,7 @@ def _accuracy(ax, run: Run) -> None:
 def _slots(ax, run: Run) -> None:
     used, sources = usage(run.network)
     limit = run.chip.weights.slots or int(used.max())
-    bins = np.linspace(0, limit + 1, 33) - 0.5 if limit >= 32 else np.arange(limit + 2) - 0.5
-    ax.hist([used, sources], bins=bins, color=[BLUE, GREEN], label=["slots used", "distinct sources"])
+    draw_usage(ax, used, sources)
     ax.axvline(limit + 0.5, color=GREY, linestyle=":")
     ax.set(xlabel=f"per neuron (limit {limit} slots)", ylabel="neurons", title="synapse memory")
     ax.legend(frameon=False, loc="upper left")
@@ -91,20 +90,15 @@ def _square(x: float, y: float, color: str):
 
 
 def _sample(raster, bars, run: Run) -> None:
-    part, task, network = load_dataset(run.task.data).test, run.task, run.network
-    x, _ = make_batch(task, part, np.arange(1), NOISE_SEED)
-    with torch.inference_mode():
-        outputs, record = network(x, record=tuple(task.populations))
+    done = _answered(run)
     offset = 0
-    signals = {**(x if isinstance(x, dict) else {next(iter(task.inputs)): x}), **record.spikes}
-    for (name, z), color in zip(signals.items(), (GREY, BLUE, ORANGE, GREEN) * 9, strict=False):
-        t, n = z[:, 0, :SHOWN].nonzero().T.numpy()
+    for (name, z), color in zip(done.signals.items(), (GREY, BLUE, ORANGE, GREEN) * 9, strict=False):
+        t, n = z[:, :SHOWN].nonzero()
         raster.scatter(t, n + offset, s=3, color=color, label=name, linewidths=0)
-        offset += min(z.shape[2], SHOWN) + 5
-    raster.set(xlabel="time step", ylabel=f"source (first {SHOWN} of each)", title="spikes for one test sample")
+        offset += min(z.shape[1], SHOWN) + 5
+    raster.set(xlabel="time step", ylabel=f"source (first {SHOWN} of each)", title="spikes of a test sample")
     raster.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=4, markerscale=3)
-    scores = together(outputs).sum(0)[0].numpy()
-    label = int(np.bincount(part.y[0][part.y[0] >= 0]).argmax()) if part.y.ndim > 1 else int(part.y[0])
+    scores, label = done.outputs.sum(0), _class_of(run, done)
     bars.bar(range(len(scores)), scores, color=[ORANGE if i == label else BLUE for i in range(len(scores))])
     bars.set(
         xlabel="class",
@@ -112,3 +106,16 @@ def _sample(raster, bars, run: Run) -> None:
         title=f"read-out: answers {int(scores.argmax())}, true class {label} (orange)",
     )
     bars.set_xticks(range(len(scores)))
+
+
+def _answered(run: Run) -> Activity:
+    """The first of the test samples that is answered rightly, or the first of all where the first few are not."""
+    most = min(len(load_dataset(run.task.data).test), TRIED)
+    tried = (activity(run, number) for number in range(most))
+    return next((done for done in tried if done.outputs.sum(0).argmax() == _class_of(run, done)), activity(run))
+
+
+def _class_of(run: Run, done: Activity) -> int:
+    """A sample's class; where every step has one, the commonest."""
+    y = load_dataset(run.task.data).test.y[done.number]
+    return int(np.bincount(y[y >= 0]).argmax()) if y.ndim else int(y)

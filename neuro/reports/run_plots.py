@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from neuro.evaluation import usage
+from neuro.reports.codes import WHAT, signed_codes
 from neuro.reports.memory import core_words
 from neuro.reports.sample import activity
 from neuro.runs import Run
 from neuro.runs.picture import BLUE, COLOURS, GREEN, GREY, ORANGE, figure
 
-SHOWN = 200
+SHOWN, MOST_BARS = 200, 130
 
 
 def learning_curves(run: Run):
@@ -31,10 +32,8 @@ def slots_histogram(run: Run):
     """Plot how many neurons use how many slots and hear how many distinct sources, beside the limit."""
     used, sources = usage(run.network)
     limit = run.chip.weights.slots
-    most = max(int(used.max()), limit or 0)
-    bins = np.arange(most + 2) - 0.5 if most < 40 else np.linspace(-0.5, most + 0.5, 34)
     fig, ((ax,),) = figure(1, 1, (4.5, 3))
-    ax.hist([used, sources], bins=bins, color=[BLUE, GREEN], label=["slots used", "distinct sources"])
+    draw_usage(ax, used, sources)
     if limit:
         ax.axvline(limit + 0.5, color=GREY, linestyle=":", label=f"limit {limit}")
     ax.set(xlabel="per neuron", ylabel="neurons")
@@ -42,16 +41,24 @@ def slots_histogram(run: Run):
     return _titled(fig, run)
 
 
+def draw_usage(ax, used: np.ndarray, sources: np.ndarray) -> None:
+    """Draw two histograms one over the other; each bar stands at the numbers it counts, the last ends at the largest."""
+    most = max(int(used.max()), int(sources.max()), 1)
+    width = -(-(most + 1) // MOST_BARS)
+    bins = most + 0.5 - width * np.arange(-(-(most + 1) // width), -1, -1)
+    for values, colour, name in ((used, BLUE, "slots used"), (sources, GREEN, "distinct sources")):
+        ax.hist(values, bins=bins, color=colour, alpha=0.7, label=name)
+
+
 def codes_histogram(run: Run):
     """Plot how often each weight code stands in the synapse memories, by population."""
     fig, ((ax,),) = figure(1, 1, (4.5, 3))
-    memories = run.network.memories.items()
-    for place, ((name, memory), colour) in enumerate(zip(memories, COLOURS * 9, strict=False)):
-        code = memory.code.cpu().numpy()
-        values, counts = np.unique(code[code != getattr(memory.scheme, "empty", 0)], return_counts=True)
+    memories = list(run.network.memories)
+    for place, (name, colour) in enumerate(zip(memories, COLOURS * 9, strict=False)):
+        values, counts = signed_codes(run.network, name)
         width = 0.8 / len(memories)
         ax.bar(values + (place - (len(memories) - 1) / 2) * width, counts, width, color=colour, label=name)
-    ax.set(xlabel="code of a connection", ylabel="connections", yscale="log")
+    ax.set(xlabel=WHAT[run.chip.weights.kind][0], ylabel="connections", yscale="log")
     ax.legend(frameon=False)
     return _titled(fig, run)
 

@@ -19,10 +19,12 @@ from neuro.evaluation import (
     usage,
 )
 from neuro.reports.chip_map import chip_map
+from neuro.reports.codes import WHAT, signed_codes
 from neuro.reports.core_figures import core_figures
 from neuro.reports.devices import devices_facts, devices_figure
 from neuro.reports.limits import limits_of
 from neuro.reports.proof import proof_of
+from neuro.reports.run_plots import SHOWN
 from neuro.reports.sample import activity
 from neuro.runs import Run
 from neuro.runs.files import read_object
@@ -146,7 +148,7 @@ def _figures(run: Run, tables: Tables | None, devices: DeviceEvaluation | None) 
     figures.append(("curves", "Learning", _curves(run)))
     figures.append(("raster", "Spikes of the first test sample", _raster(run)))
     figures.append(("slots", "Slots used, and distinct sources heard", _slots(run)))
-    figures.append(("codes", "Codes of connections", _codes(run)))
+    figures.append(("codes", "What synapse words hold", _codes(run)))
     return [{"id": name, "title": title, **figure} for name, title, figure in figures if figure]
 
 
@@ -165,21 +167,36 @@ def _curves(run: Run) -> dict:
 
 
 def _raster(run: Run) -> dict:
-    done, lines, offset = activity(run), [], 0
+    done, lines, offset, middles = activity(run), [], 0, []
+    rows = sum(min(z.shape[1], SHOWN) + 5 for z in done.signals.values())
+    height = min(max(420, 65 + 2 * rows), 760)
+    width = min(max(700 // len(next(iter(done.signals.values()))), 3), 12)
     for (name, z), colour in zip(done.signals.items(), COLOURS * 9, strict=False):
-        t, n = z.nonzero()
-        marker = {"symbol": "line-ns-open", "size": 5, "color": colour}
+        t, n = z[:, :SHOWN].nonzero()
+        thick = min(max((height - 65) // rows - 1, 1), 3)  # so that rows stay apart
+        marker = {"symbol": "line-ew-open", "size": width, "color": colour, "line": {"width": thick}}
         points = {"x": t.tolist(), "y": (n + offset).tolist(), "customdata": n.tolist()}
         hover = f"{name} %{{customdata}}, step %{{x}}<extra></extra>"
         lines.append(
             {"type": "scattergl", "mode": "markers", "name": name, "marker": marker, "hovertemplate": hover, **points}
         )
-        offset += z.shape[1] + 5
+        middles.append((offset + min(z.shape[1], SHOWN) / 2, f"{name}<br>{_first(z.shape[1])}"))
+        offset += min(z.shape[1], SHOWN) + 5
     layout = {
         "xaxis": {"title": {"text": f"time step ({1000 * run.task.dt_s:g} ms)"}},
-        "yaxis": {"title": {"text": "source"}},
+        "yaxis": {
+            "range": [-3, offset],
+            "tickvals": [at for at, _ in middles],
+            "ticktext": [name for _, name in middles],
+            "showgrid": False,
+            "zeroline": False,
+        },
     }
-    return {"data": lines, "layout": {**layout, "height": 420}}
+    return {"data": lines, "layout": {**layout, "height": height, "showlegend": False}}
+
+
+def _first(size: int) -> str:
+    return f"{SHOWN} of {size:,}" if size > SHOWN else f"{size:,}"
 
 
 def _slots(run: Run) -> dict:
@@ -203,14 +220,16 @@ def _slots(run: Run) -> dict:
 
 def _codes(run: Run) -> dict:
     bars = []
-    for (name, memory), colour in zip(run.network.memories.items(), COLOURS * 9, strict=False):
-        code = memory.code.cpu().numpy()
-        values, counts = np.unique(code[code != getattr(memory.scheme, "empty", 0)], return_counts=True)
+    for name, colour in zip(run.network.memories, COLOURS * 9, strict=False):
+        values, counts = signed_codes(run.network, name)
         if len(values) <= 1000:
             shown = {"x": values.tolist(), "y": counts.tolist(), "name": name, "marker": {"color": colour}}
             bars.append({"type": "bar", **shown})
-    axes = _axes("code", "connections")
-    return {"data": bars, "layout": {**axes, "yaxis": {**axes["yaxis"], "type": "log"}}}
+    what, hint = WHAT[run.chip.weights.kind]
+    axes = _axes(what, "connections")
+    most = max((n for bar in bars for n in bar["y"]), default=1)
+    plain = {"type": "log", "dtick": 1, "tickformat": ",d", "range": [-0.3, float(np.log10(most)) + 0.1]}
+    return {"data": bars, "layout": {**axes, "yaxis": {**axes["yaxis"], **plain}}, "hint": hint}
 
 
 def _axes(x: str, y: str) -> dict:

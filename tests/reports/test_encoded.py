@@ -3,6 +3,9 @@
 import pytest
 from tiny_task import ROOT, call, refused
 
+import neuro
+from neuro.reports import encoded
+
 FILES = ROOT / "tests/data/files"
 
 
@@ -13,6 +16,17 @@ def test_pictures_of_every_kind_of_data(name, tmp_path):
     picture = (tmp_path / "a.png").read_bytes()
     assert picture.startswith(b"\x89PNG") and len(picture) > 10_000
     assert str(tmp_path / "a.png") in said.out
+
+
+def test_every_step_has_a_whole_bar_on_one_scale(monkeypatch, tmp_path):
+    figures = []
+    monkeypatch.setattr(encoded, "save", lambda fig, path: figures.append(fig))
+    encoded.plot_encoding(neuro.load_task("digits"), tmp_path / "a.png")
+    samples = figures[0].axes[4:]
+    bars = [ax.patches[0].get_data() for ax in samples]
+    assert all(bar.edges.tolist() == [step - 0.5 for step in range(31)] for bar in bars)
+    assert {ax.get_ylim() for ax in samples} == {(0, samples[0].get_ylim()[1])}
+    assert samples[0].get_ylim()[1] >= max(bar.values.max() for bar in bars)
 
 
 def test_bad_places_and_missing_data_are_told(tmp_path):

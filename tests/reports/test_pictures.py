@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 import neuro
 from neuro.descriptor import NOT_REAL, REAL
 from neuro.errors import DataError, RunError
+from neuro.evaluation import usage
+from neuro.reports.codes import signed_codes
 from neuro.reports.fronts import over_seeds, pareto
 from neuro.reports.memory import core_words, words_of
-from neuro.reports.run_plots import RUN_PLOTS
+from neuro.reports.run_plots import RUN_PLOTS, draw_usage
+from neuro.runs.picture import figure
 
 MAGIC = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
 POINTS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=9)
@@ -119,6 +122,35 @@ def test_histograms_count_every_neuron_and_every_connection(run):
     counted = neuro.reports.codes_histogram(run).axes[0].containers
     held = [int((memory.code != 0).sum()) for memory in run.network.memories.values()]
     assert [sum(bar.get_height() for bar in series) for series in counted] == held
+
+
+def test_bars_stand_at_the_numbers_they_count(run):
+    used, sources = usage(run.network)
+    ax = neuro.reports.slots_histogram(run).axes[0]
+    for values, series in zip((used, sources), ax.containers, strict=True):
+        assert len(series) == 65 and [bar.get_x() + bar.get_width() / 2 for bar in series] == list(range(65))
+        assert [bar.get_height() for bar in series] == np.bincount(values.astype(int), minlength=65).tolist()
+
+
+@pytest.mark.parametrize("most", [5, 129, 130, 1000])
+def test_the_last_bar_ends_at_the_largest_number(most):
+    fig, ((ax,),) = figure(1, 1, (4, 3))
+    draw_usage(ax, np.array([0, most]), np.array([1, 1]))
+    bars = ax.containers[0]
+    assert len(bars) <= 130 and bars[-1].get_x() + bars[-1].get_width() == most + 0.5
+    assert bars[-1].get_height() == 1 and sum(bar.get_height() for bar in bars) == 2
+
+
+def test_words_of_inhibitory_types_stand_below_0(run):
+    rows = neuro.export(run).frames["synapses"]
+    sign = {entry.id: entry.sign for entry in run.chip.types}
+    rows = rows.assign(sign=rows["type"].map(sign))
+    for sign, below in ((-1, True), (1, False)):
+        words = 0
+        for name in run.task.populations:
+            values, counts = signed_codes(run.network, name)
+            words += int(sum(abs(v) * n for v, n in zip(values, counts, strict=True) if (v < 0) == below))
+        assert words == int((rows.sign == sign).sum()) > 0
 
 
 def test_all_pictures_in_all_formats_are_written_and_the_same_again(shared_run, tmp_path):

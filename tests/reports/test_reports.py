@@ -12,10 +12,14 @@ import pytest
 from tiny_task import TINY, call, refused
 
 import neuro
+from neuro.evaluation import DeviceEvaluation
+from neuro.reports import run_report
 from neuro.reports.chip_map import chip_map
+from neuro.reports.devices import devices_figure
 from neuro.reports.limits import limits_of
 from neuro.reports.page import render
 from neuro.reports.run_report import run_page
+from neuro.reports.sample import activity
 from neuro.reports.sweep_report import _chip, _data, sweep_page
 
 EVIL = "</script><script>window.hurt=1</script><img src=x onerror='window.hurt=1'>"
@@ -103,6 +107,38 @@ def test_every_neuron_stands_on_the_map_with_its_slots_and_sources(run):
         place = f"chip {chip} core {core} neuron {neuron}<br>{words} of 64 slots, "
         (text,) = [t for t in texts if place in t]
         assert f"{rows.tag.nunique()[chip, core, neuron]} sources" in text
+
+
+def test_labels_of_cores_stand_clear_of_the_core_above(run):
+    layout = chip_map(run.network)["layout"]
+    side = layout["shapes"][0]["y1"] - layout["shapes"][0]["y0"] - 1
+    assert len(layout["annotations"]) == 16
+    for name in layout["annotations"]:
+        above = [s["y1"] for s in layout["shapes"] if s["x0"] < name["x"] < s["x1"] and s["y1"] <= name["y"]]
+        assert all(name["y"] - bottom >= side / 4 for bottom in above)
+
+
+def test_the_raster_shows_the_first_rows_of_each_signal_under_its_name(run, monkeypatch):
+    whole, _ = run_report._raster(run), monkeypatch.setattr(run_report, "SHOWN", 10)
+    some = run_report._raster(run)
+    done = activity(run)
+    for lines, most in ((whole, 10**6), (some, 10)):
+        spikes = [int(z[:, :most].sum()) for z in done.signals.values()]
+        assert [len(line["x"]) for line in lines["data"]] == spikes and sum(spikes) > 0
+    assert some["layout"]["yaxis"]["ticktext"] == ["pixels<br>10 of 64", "hidden<br>10 of 12", "digit<br>10"]
+
+
+def test_lines_of_virtual_chips_are_named_coloured_and_where_they_belong():
+    found = DeviceEvaluation("test", 9, 2, 0, 1.0, 0.95, 0.85, 0.05, 0.8, 0.9, 0.9, 1, (0.8, 0.9))
+    bars, *lines = devices_figure(found)["data"]
+    assert sum(bars["y"]) == 2
+    assert [line["name"] for line in lines] == ["mean 85.0%", "as described 95.0%", "yield 50% at 90.0%"]
+    assert [line["x"] for line in lines] == [[85, 85], [95, 95], [90, 90]]
+    assert len({line["line"]["color"] for line in lines}) == 3
+
+
+def test_heads_of_figures_stand_over_them(run_file):
+    assert '<th class="number">have</th><th class="number">allowed</th>' in run_file.read_text()
 
 
 def test_text_from_runs_is_escaped(run):

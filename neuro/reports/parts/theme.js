@@ -12,7 +12,7 @@ function themed(layout) {
   const axis = { gridcolor: colour("--line"), zerolinecolor: colour("--line"), linecolor: colour("--line"), automargin: true };
   const base = {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: colour("--ink"), family: "system-ui, sans-serif" },
-    margin: { l: 50, r: 20, t: 20, b: 45 }, height: 360, legend: { orientation: "h", y: 1.12 },
+    margin: { l: 50, r: 20, t: 20, b: 45 }, height: 360, legend: { orientation: "h", y: 1.02, yanchor: "bottom" },
     hoverlabel: { align: "left", bgcolor: colour("--card"), bordercolor: colour("--line"), font: { color: colour("--ink") } },
     ...layout,
   };
