@@ -1,5 +1,7 @@
 """One thread for small networks (more would only wait for each other), and trained runs that tests share."""
 
+import os
+
 import pytest
 import torch
 
@@ -10,6 +12,16 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True)
+def data_folder():
+    """`--data` names the folder for the rest of the process; here for the rest of the test."""
+    before = os.environ.get("NEURO_DATA")
+    yield
+    os.environ.pop("NEURO_DATA", None)
+    if before is not None:
+        os.environ["NEURO_DATA"] = before
 
 
 @pytest.fixture(scope="session")
