@@ -59,6 +59,7 @@ def codes_histogram(run: Run):
         width = 0.8 / len(memories)
         ax.bar(values + (place - (len(memories) - 1) / 2) * width, counts, width, color=colour, label=name)
     ax.set(xlabel=WHAT[run.chip.weights.kind][0], ylabel="connections", yscale="log")
+    ax.set_ylim(bottom=0.5)
     ax.legend(frameon=False)
     return _titled(fig, run)
 

@@ -42,7 +42,8 @@ def tradeoff(table: pd.DataFrame, x: str = "slots_mean", y: str = "test_accuracy
             label=", ".join(f"{_short(k)} {v}" for k, v in zip(keys, choice, strict=True)) or None,
         )
         changed = rows[rows.chip_is == NOT_REAL]
-        ax.plot(changed[f"{x}_mean"] * _scale(x), changed[f"{y}_mean"] * _scale(y), marker, color=colour, mfc="white")
+        at = changed[f"{x}_mean"] * _scale(x), changed[f"{y}_mean"] * _scale(y)
+        ax.plot(*at, marker, color=colour, mfc="white", zorder=3)  # above the line
     ax.set(xlabel=label(x), ylabel=label(y))
     if (points.chip_is == NOT_REAL).any():
         ax.plot([], [], "o", color=GREY, mfc="white", label=f"hollow: {NOT_REAL}")

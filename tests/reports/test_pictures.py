@@ -68,6 +68,7 @@ def test_points_of_a_changed_chip_are_hollow_and_named(table):
     assert f"hollow: {NOT_REAL}" in texts(ax.figure)
     (hollow,) = [line for line in ax.lines if line.get_mfc() == "white" and len(line.get_xdata())]
     np.testing.assert_allclose(hollow.get_xydata(), [[3.5, 9]])
+    assert hollow.get_zorder() > ax.containers[0].lines[0].get_zorder()
     ax = neuro.reports.front(some).axes[0]
     assert {f"c ({NOT_REAL})", "c"} < set(texts(ax.figure))
     np.testing.assert_allclose(ax.lines[0].get_xydata(), [[3.5, 4], [3.5, 14]])
