@@ -12,10 +12,14 @@ state leaves the caches (from 16,384 neurons on).
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import time
 
 import machine
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch comes: its idle threads would hold up the loops
+
 import speed
 
 BASE = {"neurons": 1024, "inputs": 700, "steps": 100, "batch": 32, "words": 64}

@@ -9,9 +9,12 @@ part names: autograd, weights as tensors, the gradient of base weights.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import time
 from collections import Counter
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch comes: its idle threads would hold up the loops
 
 import layers
 import machine
