@@ -62,7 +62,7 @@ def text() -> str:
             f"\nForward and backward through {row['neurons']:,} recurrent neurons of {row['words']} words each "
             f"({row['inputs']} inputs, {row['steps']} steps, batch {row['batch']}; slot storage) take "
             f"{of['neuro, slots']['median_ms']:.0f} ms; norse takes {norse} that, snnTorch {snntorch}, the dense matrix "
-            f"products alone {floor}. More sizes in `benchmarks/results/speed.json`."
+            f"products alone {floor}{_more(of)}. More sizes, and where we fall short, in `benchmarks/README.md`."
         )
     replay = result("replay")
     if replay:
@@ -78,6 +78,13 @@ def text() -> str:
             f"{board['rate_hz']:.0f} Hz {board['times_real_time']:.1f} ×."
         )
     return "\n".join(lines)
+
+
+def _more(contenders: dict) -> str:
+    """What other peers take, where they were measured."""
+    names = {"SpikingJelly": "SpikingJelly", "jax under jit": "jax", "brainevent, 64 a neuron": "brainevent"}
+    told = [f"{said} {contenders[name]['ratio']:.0f} ×" for name, said in names.items() if name in contenders]
+    return "".join(f", {text}" for text in told)
 
 
 def main() -> None:
