@@ -46,7 +46,7 @@ def commands(tiny, shared_run, tables, tmp_path):
         "verify --tables": ["verify", shared_run, "--tables", tables],
         "tasks --plot": ["tasks", "digits", "--plot", tmp_path / "a.png"],
         "report": ["report", shared_run, "--out", tmp_path / "report.html"],
-        "evaluate --chips": ["evaluate", shared_run, "--chips", "2"],
+        "evaluate --chips": ["evaluate", shutil.copytree(shared_run, tmp_path / "run"), "--chips", "2"],
         "check": ["check", tables],
         "replay": ["replay", tables, "--input", tables.parent / "x.npy", "--out", tmp_path / "y.npy"],
     }

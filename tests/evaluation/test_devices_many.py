@@ -67,8 +67,9 @@ def test_the_command_keeps_tells_and_draws(folder, tmp_path):
     )
     assert "virtual chips" in (tmp_path / "h.svg").read_text()
     assert "devices.svg" in {p.name for p in neuro.plot(folder, tmp_path / "all", ("svg",))}
-    figure = devices_figure(kept)
-    assert sum(figure["data"][0]["y"]) == 5 and len(figure["layout"]["shapes"]) == 3
+    bars, *lines = devices_figure(kept)["data"]
+    assert sum(bars["y"]) == 5 and [line["name"].split()[0] for line in lines] == ["mean", "as", "yield"]
+    assert [line["x"][0] for line in lines] == [100 * value for value in (kept.mean, kept.plain, 0.25)]
     page = neuro.report(folder, tmp_path / "r.html").read_text()
     assert "Accuracy on virtual chips" in page and "reach 25.0%" in page
 
