@@ -19,7 +19,7 @@ def command(
     run: Annotated[Path, typer.Argument(help="Run folder, or a configuration written before.")],
     out: Annotated[Path, typer.Option("--out", help="Folder to write, new or empty.")],
     kind: Annotated[str, typer.Option("--format", help="tables, or a format of the chip's vendor.")] = "tables",
-    parquet: Annotated[bool, typer.Option("--parquet", help="Tables as Parquet in place of CSV.")] = False,
+    parquet: Annotated[bool, typer.Option("--parquet", help="Tables or tiles as Parquet in place of CSV.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an export wrote there.")] = False,
     anew: Annotated[
         bool, typer.Option("--replace", help="Place neurons anew so that spikes reach fewer chips and cores.")
@@ -30,13 +30,13 @@ def command(
 ) -> None:
     """Export a run's best network, or a configuration written before, in any format its chip is programmed with."""
     from neuro.errors import DescriptionError
-    from neuro.formats import LOADERS, format_of
+    from neuro.formats import LOADERS, PARQUET, format_of
     from neuro.tables import check
     from neuro.tables.constants import realised_constants
 
     refuse_picture(plot)
-    if parquet and kind != "tables":
-        raise DescriptionError(f"--parquet: allowed with --format tables, not {kind}")
+    if parquet and kind not in PARQUET:
+        raise DescriptionError(f"--parquet: allowed with --format {' or '.join(PARQUET)}, not {kind}")
     (tables, stopped), placed = _tables_of(run), None
     written_by = None if kind == "tables" else format_of(kind, tables.chip)
     if anew:
@@ -44,7 +44,7 @@ def command(
     if written_by is None:
         tables.save(out, parquet=parquet, overwrite=overwrite)
     else:
-        written_by.write(tables, out, overwrite=overwrite)
+        written_by.write(tables, out, overwrite=overwrite, **({"parquet": True} if parquet else {}))
     if plot is not None:
         from neuro.reports import plot_configuration
 

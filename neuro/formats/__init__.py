@@ -22,6 +22,8 @@ FORMATS = {
 """Every format, with the file that marks its folder."""
 LOADERS = {"samna": "load.py"}
 """Formats with a script of their own that programs a board; its first lines say how."""
+PARQUET = ("tables", "tiles")
+"""What can be written as Parquet in place of CSV: `write(tables, folder, parquet=True)`."""
 
 
 def format_of(name: str, chip: Chip) -> ModuleType:
@@ -48,4 +50,4 @@ def load_configuration(folder: str | Path, edited: bool = False) -> Tables:
     return load_tables(folder, edited)
 
 
-__all__ = ["FORMATS", "LOADERS", "format_of", "load_configuration"]
+__all__ = ["FORMATS", "LOADERS", "PARQUET", "format_of", "load_configuration"]

@@ -29,16 +29,24 @@ def refuse_findings(tables: Tables) -> None:
 
 
 def save(
-    folder: str | Path, files: Mapping[str, str | bytes], tables: Tables, kept: Iterable[str], overwrite: bool
+    folder: str | Path,
+    files: Mapping[str, str | bytes],
+    tables: Tables,
+    kept: Iterable[str],
+    overwrite: bool,
+    earlier: Iterable[str] = (),
 ) -> None:
-    """Write a vendor's files, and the tables they do not hold, in one step; the first file marks the folder."""
+    """Write a vendor's files, and the tables they do not hold, in one step; the first file marks the folder.
+
+    earlier: names beside those of `files` that an export may have written there before, which `overwrite` replaces.
+    """
 
     def fill(new: Path) -> None:
         for name, content in files.items():
             write_file(new / name, content if isinstance(content, bytes) else content.encode("ascii"))
         Tables(tables.manifest, {table: tables.frames[table] for table in kept}).save(new / NETWORK)
 
-    build_folder(folder, fill, (*files, NETWORK), overwrite)
+    build_folder(folder, fill, (*files, NETWORK, *earlier), overwrite)
 
 
 def load(folder: Path, name: str) -> Tables:

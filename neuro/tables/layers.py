@@ -3,6 +3,7 @@
 layers.json    chip, layers with their scales, and which of them are digital
 pairs.csv      layer, row, column, levels, target conductances and pulses; tile = row // rows, column // columns
 biases.csv     layer, column, bias: added digitally
+*.parquet      the same tables in place of CSV, where asked or where one has over a million rows
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from neuro.errors import TableError
 from neuro.tables.csvtext import from_csv, to_csv
 from neuro.tables.folder import build_folder, write_file
 from neuro.tables.manifest import File, Hex, Name, Part, Sha256, Size, chip_sha256
+from neuro.tables.parquet import from_parquet, to_parquet
 from neuro.tables.strict import as_ascii, parse_json, read_bytes
+from neuro.tables.write import CSV_ROWS
 
 FORMAT, VERSION, INDEX = "neuro-layers", 1, "layers.json"
 LAYER_COLUMNS = {
@@ -33,7 +36,10 @@ LAYER_COLUMNS = {
     ),
     "biases": ("layer", "column", "bias"),
 }
-OWN = (INDEX, *(f"{table}.csv" for table in LAYER_COLUMNS))
+ENDINGS = ("csv", "parquet")
+OWN = (INDEX, *(f"{table}.{ending}" for table in LAYER_COLUMNS for ending in ENDINGS))
+ABSENT = "name the folder an export wrote"
+EDITED = "edited after export; export again, or look at it with `neuro check FOLDER --edited`"
 MAX_BYTES = 2**31
 Whole = Annotated[int, Field(ge=0, le=10**6)]
 
@@ -101,16 +107,21 @@ class LayerTables:
         total[own["column"]] = own["bias"]
         return total
 
-    def save(self, folder: str | Path, overwrite: bool = False) -> None:
-        """Write the folder in one step; raises TableError where it is in use or cannot be written."""
-        build_folder(folder, self._fill, OWN, overwrite)
+    def save(self, folder: str | Path, parquet: bool = False, overwrite: bool = False) -> None:
+        """Write the folder in one step: CSV, or Parquet where asked or where a table has over a million rows.
 
-    def _fill(self, folder: Path) -> None:
+        Raises TableError where the folder is in use or cannot be written.
+        """
+        parquet = parquet or any(len(frame) > CSV_ROWS for frame in self.frames.values())
+        build_folder(folder, lambda new: self._fill(new, parquet), OWN, overwrite)
+
+    def _fill(self, folder: Path, parquet: bool) -> None:
         files = {}
         for table, frame in self.frames.items():
-            data = to_csv(frame).encode("ascii")
-            write_file(folder / f"{table}.csv", data)
-            files[table] = File(file=f"{table}.csv", rows=len(frame), sha256=hashlib.sha256(data).hexdigest())
+            name = f"{table}.{ENDINGS[parquet]}"
+            data = to_parquet(frame) if parquet else to_csv(frame).encode("ascii")
+            write_file(folder / name, data)
+            files[table] = File(file=name, rows=len(frame), sha256=hashlib.sha256(data).hexdigest())
         content = self.manifest.model_copy(update={"files": files}).model_dump(mode="json", exclude={"chip"})
         content["chip"] = json.loads(chip_to_json(self.chip))
         write_file(folder / INDEX, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
@@ -126,18 +137,29 @@ def make_layer_tables(chip: Chip, layers: list[dict], frames: Mapping[str, pd.Da
 def load_layer_tables(folder: str | Path, edited: bool = False) -> LayerTables:
     """Read such a folder; `edited` leaves hashes to the checker. Raises TableError naming the first thing that is wrong."""
     folder = Path(folder)
-    content = parse_json(read_bytes(folder / INDEX, MAX_BYTES, "name the folder an export wrote"), str(folder / INDEX))
+    content = parse_json(read_bytes(folder / INDEX, MAX_BYTES, ABSENT), str(folder / INDEX))
     if not isinstance(content, dict) or content.get("format") != FORMAT or content.get("version") != VERSION:
         raise TableError(f"{folder / INDEX}: is no {FORMAT} of version {VERSION}; export again")
     manifest = _manifest(content, str(folder / INDEX))
-    frames = {}
-    for table, columns in LAYER_COLUMNS.items():
-        path, file = folder / f"{table}.csv", manifest.files.get(table)
-        data = read_bytes(path, MAX_BYTES, "name the folder an export wrote")
-        if not edited and (file is None or hashlib.sha256(data).hexdigest() != file.sha256):
-            raise TableError(f"{path}: does not match its sha256 in {INDEX}: edited after export; export again")
-        frames[table] = from_csv(as_ascii(data, path.name), columns, path.name)
+    frames = {table: _table(folder, table, manifest.files.get(table), edited) for table in LAYER_COLUMNS}
+    for name in OWN[1:]:
+        if (folder / name).exists() and name not in {file.file for file in manifest.files.values()}:
+            raise TableError(f"{folder / name}: is not listed in {INDEX}; add it to `files`, or take it away")
     return LayerTables(manifest.model_copy(update={"files": {}}), frames)
+
+
+def _table(folder: Path, table: str, file: File | None, edited: bool) -> pd.DataFrame:
+    allowed = [f"{table}.{ending}" for ending in ENDINGS]
+    if file is None or file.file not in allowed:
+        have = "absent" if file is None else repr(file.file[:60])
+        raise TableError(f"{folder / INDEX}: files.{table} is {have}, allowed: {' or '.join(allowed)}; export again")
+    path, columns = folder / file.file, LAYER_COLUMNS[table]
+    data = read_bytes(path, MAX_BYTES, ABSENT)
+    if not edited and hashlib.sha256(data).hexdigest() != file.sha256:
+        raise TableError(f"{path}: does not match its sha256 in {INDEX}: {EDITED}")
+    if path.suffix == ".parquet":
+        return from_parquet(data, columns, path.name)
+    return from_csv(as_ascii(data, path.name), columns, path.name)
 
 
 def _manifest(content: dict, where: str) -> LayerManifest:

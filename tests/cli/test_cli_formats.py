@@ -39,7 +39,7 @@ def test_placing_anew_says_what_it_does_and_gains(tmp_path, shared_run):
 
 def test_what_no_format_can_do_is_refused(tmp_path, shared_run):
     out = tmp_path / "a"
-    refused(call("export", shared_run, "--format", "samna", "--parquet", "--out", out), "--parquet")
+    refused(call("export", shared_run, "--format", "samna", "--parquet", "--out", out), "--parquet", "tables or tiles")
     refused(call("export", shared_run, "--format", "ranch", "--out", out), "ranch", "tables, samna, netparser")
     assert not out.exists()
 

@@ -1,8 +1,10 @@
 """Models on tiles: tables read back, limits derived again, a replay equal to the bit, and noise compared as statistics."""
 
+import json
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from tiny_task import call
@@ -13,8 +15,10 @@ from neuro.emit import export_layers
 from neuro.emulator.layers import replay_layers
 from neuro.errors import NeuroError, TableError
 from neuro.silicon import on_tiles
+from neuro.tables import layers
 from neuro.tables.check_layers import check_layers
 from neuro.tables.layers import load_layer_tables
+from neuro.tables.parquet import to_parquet
 from neuro.verification import verify_layers
 
 CHIPS = {
@@ -82,6 +86,64 @@ def test_the_command_line_checks_and_replays(dense, tmp_path):
         assert np.array_equal(np.load(tmp_path / "y.npy"), held.eval()(x).numpy())
     said = call("replay", tmp_path / "a", "--input", tmp_path / "x.npy", "--out", tmp_path / "z.npy", "--spikes", "a")
     assert said.status == 2 and "without spikes" in said.err
+
+
+def test_parquet_holds_the_same_model(dense, tmp_path):
+    held, x = dense
+    tables = neuro.export(held)
+    tables.save(tmp_path / "a", parquet=True)
+    assert {p.name for p in (tmp_path / "a").iterdir()} == {"layers.json", "pairs.parquet", "biases.parquet"}
+    again = neuro.load_tables(tmp_path / "a")
+    assert neuro.check(again) == [] and again.manifest == tables.manifest
+    with torch.no_grad():
+        assert torch.equal(neuro.replay(again, x), held.eval()(x))
+    assert verify_layers(held, x, tmp_path / "a").passed
+    assert call("check", tmp_path / "a").status == 0
+    again.save(tmp_path / "a", overwrite=True)
+    assert {p.name for p in (tmp_path / "a").iterdir()} == {"layers.json", "pairs.csv", "biases.csv"}
+
+
+def test_long_tables_of_a_model_are_parquet(dense, tmp_path, monkeypatch):
+    tables = neuro.export(dense[0])
+    monkeypatch.setattr(layers, "CSV_ROWS", len(tables.frames["pairs"]) - 1)
+    tables.save(tmp_path / "a")
+    assert (tmp_path / "a" / "pairs.parquet").is_file()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: (f / "pairs.parquet").write_bytes(b"x"), "pairs.parquet: does not match its sha256"),
+        (lambda f: (f / "pairs.parquet").unlink(), "pairs.parquet: is not there"),
+        (lambda f: (f / "pairs.csv").write_text("x"), "pairs.csv: is not listed in layers.json"),
+        (lambda f: _named(f, "../pairs.csv"), "files.pairs is '../pairs.csv', allowed: pairs.csv or pairs.parquet"),
+    ],
+)
+def test_a_damaged_folder_of_parquet_is_refused(dense, tmp_path, change, message):
+    neuro.export(dense[0]).save(tmp_path / "a", parquet=True)
+    change(tmp_path / "a")
+    with pytest.raises(TableError, match=message):
+        load_layer_tables(tmp_path / "a")
+    assert call("check", tmp_path / "a").status == 2
+
+
+def test_wrong_cells_of_parquet_are_found(dense, tmp_path):
+    neuro.export(dense[0]).save(tmp_path / "a", parquet=True)
+    path = tmp_path / "a" / "pairs.parquet"
+    for column in ("level_plus", "row", "g_minus_us", "pulses_plus"):
+        frame = pd.read_parquet(path)
+        frame.loc[3, column] += 1
+        whole = path.read_bytes()
+        path.write_bytes(to_parquet(frame))
+        said = call("check", tmp_path / "a", "--edited")
+        assert said.status == 1 and "layer 0" in said.out, column
+        path.write_bytes(whole)
+
+
+def _named(folder, name):
+    content = json.loads((folder / "layers.json").read_text())
+    content["files"]["pairs"]["file"] = name
+    (folder / "layers.json").write_text(json.dumps(content))
 
 
 def test_noise_is_compared_as_statistics(dense):

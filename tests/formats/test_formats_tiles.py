@@ -1,13 +1,17 @@
 """Files a tile: they give the tables back, say the conductances of the descriptor, and are read strictly."""
 
 import csv
+import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 from random_networks import random_network
+from tiny_task import call, refused, snapshot
 
 import neuro
 from neuro.errors import DescriptionError, TableError
@@ -104,6 +108,94 @@ def _line(folder: Path, cell: int, value: str) -> None:
     cells = first.split(",")
     cells[cell] = value if value != cells[cell] else "1"
     some(folder).write_text("\n".join([header, ",".join(cells), *rest]))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_parquet_gives_the_same_tables(seed, tmp_path):
+    tables = neuro.export(random_network(np.random.default_rng([6, seed]), "pcm-crossbar"))
+    tiles.write(tables, tmp_path / "a", parquet=True)
+    tiles.write(tables, tmp_path / "b")
+    stems = [{p.stem for p in (tmp_path / n).glob(f"tile-*.{end}")} for n, end in (("a", "parquet"), ("b", "csv"))]
+    assert stems[0] == stems[1] and not list((tmp_path / "a").glob("*.csv"))
+    for path in (tmp_path / "a").glob("tile-*.parquet"):
+        text = pd.read_csv(tmp_path / "b" / f"{path.stem}.csv")
+        assert_frame_equal(pd.read_parquet(path), text, check_exact=False, atol=1e-6, rtol=0)
+    again = load_configuration(tmp_path / "a")
+    assert again.manifest == tables.manifest
+    for table, frame in tables.frames.items():
+        assert_frame_equal(frame, again.frames[table], obj=table)
+
+
+def test_many_crosspoints_are_written_as_parquet(tmp_path, network, monkeypatch):
+    tables = neuro.export(network)
+    for most, ending in ((len(tables.frames["synapses"]), "csv"), (len(tables.frames["synapses"]) - 1, "parquet")):
+        monkeypatch.setattr(tiles, "CSV_ROWS", most)
+        tiles.write(tables, tmp_path / ending)
+        assert {p.suffix for p in (tmp_path / ending).glob("tile-*")} == {f".{ending}"}
+
+
+def test_the_command_line_exports_checks_and_replaces_parquet(tmp_path, network):
+    neuro.export(network).save(tmp_path / "tables")
+    common = ("export", tmp_path / "tables", "--format", "tiles", "--out", tmp_path / "a")
+    assert call(*common, "--parquet").status == 0 and list((tmp_path / "a").glob("tile-*.parquet"))
+    assert call("check", tmp_path / "a").status == 0
+    assert call("export", tmp_path / "a", "--out", tmp_path / "again").status == 0
+    assert snapshot(tmp_path / "again") == snapshot(tmp_path / "tables")
+    assert call(*common, "--overwrite").status == 0 and not list((tmp_path / "a").glob("tile-*.parquet"))
+    refused(call(*common[:2], "--format", "xylo", "--parquet", "--out", tmp_path / "b"), "tables or tiles, not xylo")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("level_plus", 900, "row 1: level_plus is 900, allowed: 0 to"),
+        ("row", -1, "row 1: row is -1, allowed: 0 to"),
+        ("g_plus_us", 24.9999, "row 1: g_plus_us is 24.9999, allowed: "),
+        ("pulses_minus", 77, "row 1: pulses_minus is 77, allowed: "),
+    ],
+)
+def test_cells_of_parquet_are_derived_again(tmp_path, network, column, value, message):
+    folder = tmp_path / "out"
+    tiles.write(neuro.export(network), folder, parquet=True)
+    path = sorted(folder.glob("tile-*.parquet"))[0]
+    frame = pd.read_parquet(path)
+    frame.loc[0, column] = value
+    path.write_bytes(tiles.to_parquet(frame))
+    with pytest.raises(TableError, match="does not match its sha256 in tiles.json"):
+        tiles.read(folder)
+    index = json.loads((folder / "tiles.json").read_text())
+    entry = next(e for e in index["tiles"] if e["file"] == path.name)
+    entry["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (folder / "tiles.json").write_text(json.dumps(index))
+    with pytest.raises(TableError, match=message):
+        tiles.read(folder)
+    refused(call("check", folder), path.name, column)
+
+
+def test_damaged_parquet_is_refused(tmp_path, network):
+    tiles.write(neuro.export(network), tmp_path / "out", parquet=True)
+    index = (tmp_path / "out" / "tiles.json").read_text()
+    path = sorted((tmp_path / "out").glob("tile-*.parquet"))[0]
+    rng, whole = np.random.default_rng(0), path.read_bytes()
+    for sealed in [True] * 10 + [False] * 60:
+        at = int(rng.integers(len(whole)))
+        path.write_bytes(whole[:at] + bytes([(whole[at] + 1 + int(rng.integers(255))) % 256]) + whole[at + 1 :])
+        entries = json.loads(index)
+        entry = next(e for e in entries["tiles"] if e["file"] == path.name)
+        if not sealed:
+            entry["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+        (tmp_path / "out" / "tiles.json").write_text(json.dumps(entries))
+        if sealed:
+            with pytest.raises(TableError, match="sha256"):
+                tiles.read(tmp_path / "out")
+        else:
+            assert call("check", tmp_path / "out").status in (0, 1, 2)
+    (tmp_path / "out" / "tiles.json").write_text(index)
+    path.write_bytes(whole)
+    tiles.read(tmp_path / "out")
+    shutil.copy(path, path.with_suffix(".csv"))
+    with pytest.raises(TableError, match="csv: is not listed in tiles.json"):
+        tiles.read(tmp_path / "out")
 
 
 def test_a_chip_without_pairs_is_refused(tmp_path):
