@@ -25,8 +25,8 @@ class Drift(Part):
 
 
 class Read(Part):
-    """A reading after t seconds has the relative spread q · sqrt(ln((t + pulse_s) / (2 · pulse_s))),
-    q = min(most, factor / (g / g_max)^exponent).
+    """A reading has the relative spread q · sqrt(ln((t + pulse_s) / (2 · pulse_s))), t = seconds since programming plus
+    the start of drift, q = min(most, factor / (g / g_max)^exponent), g as programmed.
     """
 
     factor: float = Field(ge=0, le=1e3)

@@ -1,11 +1,12 @@
 """What programming, time and reading make of a target conductance (phase-change memory, and kin with fewer figures).
 
     programmed  g = max(0, target + σ(target) · ξ),   σ a polynomial in target / g_max, microsiemens
-    drifted     g · (t / t₀)^(−ν),  t = seconds since programming + t₀,  ν = |mean + spread · ξ| drawn at programming
-    read        drifted · (1 + q · sqrt(ln((s + t_r) / (2 t_r))) · ξ),   q = min(most, factor / r^exponent), cut off at 0
+    drifted     g · (t / t₀)^(−ν),  ν = |mean + spread · ξ| drawn at programming
+    read        drifted · (1 + q · sqrt(ln((t + t_r) / (2 t_r))) · ξ),   q = min(most, factor / r^exponent), cut off at 0
 
-s: seconds since programming, r: drifted / g_max. Figures come from a descriptor's `devices`; the form, and the figures of
-phase-change memory, from IBM/aihwkit, inference/noise/pcm.py.
+t: seconds since programming + t₀ (0 where nothing drifts), r: programmed / g_max; what is programmed a moment ago is read
+with noise, too. Figures come from a descriptor's `devices`; the form, and the figures of phase-change memory, from
+IBM/aihwkit, inference/noise/pcm.py.
 """
 
 from __future__ import annotations
@@ -58,10 +59,10 @@ def program(devices: Devices, target_us: torch.Tensor, now_s: float, generator: 
 
 def drifted_us(devices: Devices, programmed: Programmed, now_s: float) -> torch.Tensor:
     """Return conductances at a time, without the noise of reading; DataError for a time before programming."""
-    since = _since(programmed, now_s)
+    age = _age(devices, programmed, now_s)
     if devices.drift is None:
         return programmed.g_us
-    return programmed.g_us * ((since + devices.drift.start_s) / devices.drift.start_s) ** -programmed.nu
+    return programmed.g_us * (age / devices.drift.start_s) ** -programmed.nu
 
 
 def read_us(devices: Devices, programmed: Programmed, now_s: float, generator: torch.Generator) -> torch.Tensor:
@@ -69,10 +70,10 @@ def read_us(devices: Devices, programmed: Programmed, now_s: float, generator: t
     g = drifted_us(devices, programmed, now_s)
     if devices.read is None:
         return g
-    read, since = devices.read, _since(programmed, now_s)
-    share = (g / devices.g_max_us).clamp(min=LEAST_SHARE)
+    read, age = devices.read, _age(devices, programmed, now_s)
+    share = (programmed.g_us / devices.g_max_us).clamp(min=LEAST_SHARE)
     q = (read.factor / share**read.exponent).clamp(max=read.most)
-    spread = q * ((since + read.pulse_s) / (2 * read.pulse_s)).clamp(min=1).log().sqrt()
+    spread = q * ((age + read.pulse_s) / (2 * read.pulse_s)).clamp(min=1).log().sqrt()
     noise = torch.randn(g.shape, generator=generator, dtype=g.dtype)
     return (g * (1 + spread * noise)).clamp_(min=0)
 
@@ -98,10 +99,11 @@ def _exponents(devices: Devices, target_us: torch.Tensor, generator: torch.Gener
     return (mean + spread * torch.randn(target_us.shape, generator=generator, dtype=target_us.dtype)).abs()
 
 
-def _since(programmed: Programmed, now_s: float) -> torch.Tensor:
+def _age(devices: Devices, programmed: Programmed, now_s: float) -> torch.Tensor:
+    """Seconds since programming began, which drift and reading count from: t₀ when a device is first looked at."""
     if not math.isfinite(now_s) or bool((programmed.at_s > now_s).any()):
         raise DataError(
             f"time is {now_s:g} s, but devices were programmed at {float(programmed.at_s.max()):g} s; allowed: that time "
             "or later, counted from one start"
         )
-    return now_s - programmed.at_s
+    return now_s - programmed.at_s + (0.0 if devices.drift is None else devices.drift.start_s)

@@ -62,6 +62,51 @@ def test_reading(since):
     assert float(g.std()) == pytest.approx(10 * q * math.sqrt(math.log((since + 250e-9) / 500e-9)), rel=0.03)
 
 
+@pytest.mark.parametrize("since", [0.0, 3600.0, 3e7])
+def test_reading_what_drifts(since):
+    programmed = program(DEVICES, many(10), 7.0, generator())
+    drifted = drifted_us(DEVICES, programmed, 7.0 + since)
+    g = read_us(DEVICES, programmed, 7.0 + since, generator(2))
+    r = programmed.g_us.numpy() / 25
+    q = np.minimum(0.2, 0.0088 / r**0.65) * math.sqrt(math.log((since + 20 + 250e-9) / 500e-9))
+    noise = torch.randn(MANY, generator=generator(2), dtype=torch.float64).numpy()
+    np.testing.assert_allclose(g.numpy(), np.maximum(drifted.numpy() * (1 + q * noise), 0), rtol=1e-9)
+
+
+def same_draws(seed, size=2000):
+    """Targets [size] in both packages, which draw the same numbers from one seed."""
+    pytest.importorskip("aihwkit", reason="aihwkit is not installed: pip install --no-deps aihwkit")
+    torch.manual_seed(seed)
+    return torch.linspace(0, 1, size, dtype=torch.float64)
+
+
+def test_phase_change_devices_are_those_of_aihwkit():
+    shares = same_draws(3)
+    from aihwkit.inference.noise.pcm import PCMLikeNoiseModel
+
+    model, targets = PCMLikeNoiseModel(g_max=25.0), 25 * shares
+    programmed = program(DEVICES, targets, 50.0, generator(3))
+    torch.testing.assert_close(
+        programmed.g_us, model.apply_programming_noise_to_conductance(targets), rtol=1e-12, atol=0
+    )
+    torch.testing.assert_close(programmed.nu, model.generate_drift_coefficients(targets), rtol=1e-12, atol=0)
+    for since in (0.0, 300.0, 86400.0, 3e7):
+        torch.manual_seed(4)
+        wanted = model.apply_drift_noise_to_conductance(programmed.g_us, programmed.nu, since)
+        torch.testing.assert_close(
+            read_us(DEVICES, programmed, 50.0 + since, generator(4)), wanted, rtol=1e-9, atol=1e-12
+        )
+
+
+def test_resistive_devices_are_those_of_aihwkit():
+    shares = same_draws(5)
+    from aihwkit.inference.noise.reram import ReRamWan2022NoiseModel
+
+    devices, model = neuro.load_chip("rram-crossbar").devices, ReRamWan2022NoiseModel(g_max=40.0)
+    g = program(devices, 40 * shares, 0.0, generator(5)).g_us
+    torch.testing.assert_close(g, model.apply_programming_noise_to_conductance(40 * shares), rtol=1e-9, atol=1e-12)
+
+
 def test_ideal_devices_hold_what_they_are_given():
     ideal = without_noise(DEVICES)
     programmed = program(ideal, many(7.5), 0.0, generator())
