@@ -21,6 +21,18 @@ def edit(text, old, new):
 
 
 DELAYED = edit(TINY, "{from: hidden, to: digit}", "{from: hidden, to: digit, delay: %s}")
+ANALOG = {
+    "ratio 1": ("pcm-crossbar", ["devices.ratio=1"], ["devices.ratio: have 1", "allowed: a number > 1"]),
+    "ratio below 1": ("rram-crossbar", ["devices.ratio=0.2"], ["devices.ratio: have 0.2", "allowed: a number > 1"]),
+    "levels all alike": ("pcm-crossbar", ["devices.nonlinearity=60"], ["nonlinearity: have 60", "from -20 to 20"]),
+    "one level": ("nvm-mac", ["devices.states=1"], ["devices.states: have 1", "from 2 to 1024"]),
+    "negative conductance": ("pcm-crossbar", ["devices.g_max_us=-25"], ["g_max_us: have -25", "allowed: a number > 0"]),
+    "no negative weight": ("pcm-crossbar", ["devices.ratio=5", "devices.gain=0.1"], ["gain: have 0.1", "one sign is"]),
+    "no positive weight": ("pcm-crossbar", ["devices.ratio=5", "devices.gain=9"], ["gain: have 9", "one sign is"]),
+    "drift before programming": ("pcm-crossbar", ["devices.drift.start_s=-1"], ["start_s: have -1", "a number > 0"]),
+    "mismatch of 400 %": ("dynapse1", ["mismatch.neuron.weight=4"], ["neuron.weight: have 4", "from 0 to 1"]),
+    "mismatch of cores": ("dynapse1", ["mismatch.core.tau_mem=4"], ["core.tau_mem: have 4", "from 0 to 1"]),
+}
 TASKS = {
     "no YAML": ("name: [1\ntitle: }", ["bad.yaml:2"]),
     "only text": ("just a sentence", ["bad.yaml:1", "mapping"]),
@@ -479,3 +491,28 @@ def test_for_real_in_a_process_of_its_own(tmp_path):
     refused(run("train", "bad.yaml", "--chip", "dynapse1", "--out", "run", cwd=tmp_path), "bad.yaml:1")
     refused(run("evaluate", "none", cwd=tmp_path), "none", "no run folder")
     assert snapshot(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", ANALOG)
+def test_devices_that_cannot_be(tmp_path, name):
+    chip, changes, words = ANALOG[name]
+    options = [part for change in changes for part in ("--set", f"chip.{change}")]
+    before = snapshot(tmp_path)
+    refused(call("chips", chip, *options), *words)
+    refused(call("train", "digits", "--chip", chip, *options, "--out", tmp_path / "run"), *words)
+    assert snapshot(tmp_path) == before
+
+
+def test_a_chip_file_with_such_a_device_is_named_by_line(tmp_path):
+    text = (ROOT / "chips" / "pcm-crossbar.yaml").read_text()
+    (tmp_path / "bad.yaml").write_text(edit(text, "  ratio: null", "  ratio: 0.5"))
+    line = text[: text.index("  ratio: null")].count("\n") + 1
+    refused(call("chips", tmp_path / "bad.yaml"), f"bad.yaml:{line}", "devices.ratio: have 0.5")
+
+
+@pytest.mark.parametrize("scale", ["20", "-1", "nan"])
+def test_a_device_drawn_with_400_percent_is_refused(tmp_path, scale):
+    refused(call("virtual", "dynapse1", "--scale", scale, "--out", tmp_path / "board.safetensors"), "scale")
+    change = f"task.training.mismatch={{scale: {scale}}}"
+    refused(call("train", "digits", "--chip", "dynapse1", "--set", change, "--out", tmp_path / "run"), "scale")
+    assert not list(tmp_path.iterdir())
