@@ -9,6 +9,7 @@ plain        the task's own training, measured on the chip as described and on 1
 redrawn      the same with a device drawn for every batch
 grown        the same, spreads growing from 0 over the first half
 adversarial  redrawn, with factors of words climbing the loss before each step
+all          the same, with factors of thresholds and time constants climbing too
 calibrated   plain, then fine-tuned on each of 3 devices: words, base weights and a read-out beside the chip
 biases       the same, base weights (and that read-out) alone
 both         redrawn, then calibrated
@@ -42,6 +43,7 @@ TRAINED = {  # method: (epochs, overrides)
     "redrawn": (20, ("training.mismatch={redraw: batch}",)),
     "grown": (40, ("training.mismatch={redraw: batch, warmup: 0.5}",)),
     "adversarial": (20, ("training.mismatch={redraw: batch, attack_steps: 1, attack_size: 0.5}",)),
+    "all": (20, ("training.mismatch={redraw: batch, attack_steps: 1, attack_size: 0.5, attack_on: all}",)),
 }
 TUNED = {  # method: (trained by, what is set, device's scale)
     "calibrated": ("plain", "all", 1.0),

@@ -33,19 +33,23 @@ def deviated(model: NeuronModel, constants: Constants, factors: Mapping[str, np.
     """Give constants whose parameters are multiplied by factors > 0, [N] or, tau_syn, [C, N]; factors of 1 change no bit.
 
     Computed in float64 and rounded once to float32; a refractory period is rounded to whole steps. A linear leak, which a
-    current takes away, is divided by the factor of tau_mem. Gradients go to the constants given.
+    current takes away, is divided by the factor of tau_mem. Gradients go to the constants given, and to factors given as
+    float64 tensors that ask for them.
     """
     changed = {}
-    for parameter, factor in factors.items():
-        name, factor = FIELDS[parameter], np.asarray(factor, np.float64)
+    for parameter, given in factors.items():
+        is_tensor = isinstance(given, torch.Tensor)
+        sought = is_tensor and given.requires_grad
+        name, factor = FIELDS[parameter], np.asarray(given.detach().numpy() if is_tensor else given, np.float64)
         constant = getattr(constants, name)
         before = constant.detach().double().cpu().numpy()
         power = name in DECAYS or (name == "leak" and model.leak == "exponential")
         value = _value(before, factor, "power" if power else name)
         changed[name] = torch.from_numpy(value).to(constant)
-        if constant.requires_grad:
+        if constant.requires_grad or sought:
             slope = torch.from_numpy(_slope(value, before, factor, power)).to(constant)
-            changed[name] = _Through.apply(constant, changed[name], slope)
+            to_factor = torch.from_numpy(_factor_slope(value, before, factor, "power" if power else name))
+            changed[name] = _Through.apply(constant, given if sought else None, changed[name], slope, to_factor)
     return constants._replace(**changed)
 
 
@@ -63,12 +67,23 @@ def _slope(deviated: np.ndarray, value: np.ndarray, factor: np.ndarray, power: b
     return share / factor if power else share
 
 
+def _factor_slope(deviated: np.ndarray, value: np.ndarray, factor: np.ndarray, how: str) -> np.ndarray:
+    """How much a deviated constant moves with its factor; a refractory period moves in whole steps, so not at all."""
+    if how == "power":
+        return -deviated * np.log(deviated, out=np.zeros_like(deviated), where=deviated > 0) / factor
+    if how == "leak":
+        return -deviated / factor
+    return np.zeros_like(value) if how == "refractory_steps" else value
+
+
 class _Through(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, constant, value, slope):
-        ctx.save_for_backward(slope)
+    def forward(ctx, constant, factor, value, slope, factor_slope):
+        ctx.save_for_backward(slope, factor_slope)
         return value.clone()
 
     @staticmethod
     def backward(ctx, grad):
-        return grad * ctx.saved_tensors[0], None, None
+        slope, factor_slope = ctx.saved_tensors
+        to_factor = grad.double() * factor_slope if ctx.needs_input_grad[1] else None
+        return grad * slope if ctx.needs_input_grad[0] else None, to_factor, None, None, None

@@ -31,7 +31,7 @@ class Deviation:
     """How the neurons of one device differ from a plan, by population: factors on constants, as
     `neuro.dynamics.deviated` takes them, and on words."""
 
-    constants: Mapping[str, Mapping[str, np.ndarray]]
+    constants: Mapping[str, Mapping[str, np.ndarray | torch.Tensor]]
     memories: Mapping[str, MemoryDeviation]
 
 

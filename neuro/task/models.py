@@ -107,8 +107,8 @@ class Augment(Part):
 class MismatchTraining(Part):
     """Training on virtual chips of the chip's mismatch, drawn anew; the network stays that of the chip as described.
 
-    Adversarial: before each step, factors of words climb the loss within attack_size standard deviations of where they were
-    drawn, in attack_steps steps.
+    Adversarial: before each step, factors of words, or of thresholds and time constants too, climb the loss within
+    attack_size standard deviations of where they were drawn, in attack_steps steps.
     """
 
     redraw: Literal["batch", "epoch"] = "batch"
@@ -118,7 +118,10 @@ class MismatchTraining(Part):
     )
     groups: Size = Field(1, description="virtual chips of a batch, each for its part of the samples")
     attack_steps: Annotated[int, Field(ge=0, le=100)] = Field(0, description="0 = not adversarial")
-    attack_size: Rate = Field(1.0, description="bound of an attack, in standard deviations of weight")
+    attack_size: Rate = Field(1.0, description="bound of an attack, in standard deviations of each parameter")
+    attack_on: Literal["words", "all"] = Field(
+        "words", description="what an attack moves: words, or thresholds and time constants too"
+    )
     validation_chips: Size = Field(4, description="virtual chips whose mean accuracy chooses the best network")
 
 

@@ -3,15 +3,15 @@
 The forward pass runs on the device, gradients go to the network as described, and what is projected is that network: it
 stays feasible after every step. Which devices a step draws follows from the run's seed and the step alone.
 
-Adversarial to parameters: before a step, the factors of words climb the loss by its gradient's signs, within a bound around
-the drawn device, and the step descends from where they end: projected gradient ascent on parameters with relative bounds as
-in Büchel, Faber & Muir 2022 (arXiv 2106.05009); the loss there, without their regulariser, is descended as in Wu, Xia &
-Wang 2020 (arXiv 2004.05884).
+Adversarial to parameters: before a step, the factors of words, and of thresholds and time constants if asked, climb the
+loss by its gradient's signs, within a bound around the drawn device, and the step descends from where they end: projected
+gradient ascent on parameters with relative bounds as in Büchel, Faber & Muir 2022 (arXiv 2106.05009); the loss there,
+without their regulariser, is descended as in Wu, Xia & Wang 2020 (arXiv 2004.05884).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -25,6 +25,7 @@ from neuro.task import MismatchTraining
 
 DRAWN, VALIDATED = 2**62, 2**61  # seeds of devices for training and for validation, apart from those a user draws
 A_RUN = 2**30  # devices a run may draw
+ATTACKED = {"words": ("weight",), "all": ("weight", "threshold", "tau_mem", "tau_syn")}
 
 
 class Redrawn:
@@ -33,7 +34,7 @@ class Redrawn:
     def __init__(self, network: Network, recipe: MismatchTraining, seed: int):
         self.network, self.recipe, self.seed = network, recipe, seed
         chip = network.plan.chip
-        self.bound = attack_bound(chip, recipe)
+        self.bounds = attack_bounds(chip, recipe)
         self.validation = [self._device(VALIDATED, k) for k in range(recipe.validation_chips)]
 
     def of_batch(self, step: int, epoch: int, done: float) -> list[Deviation]:
@@ -47,9 +48,9 @@ class Redrawn:
         return drawn_deviation(self.network.plan, seed, share * self.recipe.scale)
 
     def attacked(self, deviations: list[Deviation], loss_on: Callable[[list[Deviation]], torch.Tensor]):
-        """Move the factors of words to where the loss is higher, if the recipe asks for it."""
+        """Move factors to where the loss is higher, if the recipe asks for it."""
         steps = self.recipe.attack_steps
-        return attacked(deviations, loss_on, steps, self.bound) if steps else deviations
+        return attacked(deviations, loss_on, steps, self.bounds) if steps else deviations
 
 
 class OneDevice:
@@ -65,52 +66,75 @@ class OneDevice:
         return deviations
 
 
-def attack_bound(chip: Chip, recipe: MismatchTraining) -> float:
-    """How far an attack may move a factor, relative: so many standard deviations of words as the recipe says."""
+def attack_bounds(chip: Chip, recipe: MismatchTraining) -> dict[str, float]:
+    """How far an attack may move a parameter's factors, relative: so many of its standard deviations as the recipe says."""
     if not recipe.attack_steps:
-        return 0.0
-    spread = chip.mismatch.neuron.get("weight", 0.0) if chip.mismatch else 0.0
-    bound = recipe.attack_size * recipe.scale * spread
-    if not 0 < bound < 1:
-        raise DescriptionError(
-            f"training.mismatch.attack_size: {recipe.attack_size:g} standard deviations of weight are {bound:.0%}, "
-            "allowed: above 0 % and below 100 %"
-        )
-    return bound
+        return {}
+    spreads = chip.mismatch.neuron if chip.mismatch else {}
+    parameters = ATTACKED[recipe.attack_on]
+    bounds = {p: recipe.attack_size * recipe.scale * spreads.get(p, 0.0) for p in parameters}
+    for parameter, bound in bounds.items():
+        if bound >= 1 or (parameter == "weight" and bound == 0):
+            raise DescriptionError(
+                f"training.mismatch.attack_size: {recipe.attack_size:g} standard deviations of {parameter} are "
+                f"{bound:.0%}, allowed: above 0 % and below 100 %"
+            )
+    return {p: bound for p, bound in bounds.items() if bound}
 
 
 def attacked(
-    deviations: list[Deviation], loss_on: Callable[[list[Deviation]], torch.Tensor], steps: int, bound: float
+    deviations: list[Deviation],
+    loss_on: Callable[[list[Deviation]], torch.Tensor],
+    steps: int,
+    bounds: Mapping[str, float],
 ) -> list[Deviation]:
-    """Climb the loss by the signs of its gradient to the factors of words, `steps` times bound / steps, relative.
+    """Climb the loss by the signs of its gradient to the factors in `bounds`, `steps` times bound / steps, relative.
 
-    loss_on: the loss of a batch on such devices. Factors end within (1 ± bound) times where they began.
+    loss_on: the loss of a batch on such devices; bounds: by parameter, "weight" for words. Factors end within (1 ± bound)
+    times where they began.
     """
-    first = [{name: m.words for name, m in d.memories.items()} for d in deviations]
+    first = [_factors_of(d, bounds) for d in deviations]
     now = first
     for _ in range(steps):
-        leaves = [{name: words.clone().requires_grad_() for name, words in of.items()} for of in now]
-        flat = [words for of in leaves for words in of.values()]
-        slopes = iter(torch.autograd.grad(loss_on(_with_words(deviations, leaves)), flat))
+        leaves = [{key: factor.clone().requires_grad_() for key, factor in of.items()} for of in now]
+        flat = [factor for of in leaves for factor in of.values()]
+        moved = [_with_factors(d, of) for d, of in zip(deviations, leaves, strict=True)]
+        slopes = iter(torch.autograd.grad(loss_on(moved), flat, allow_unused=True, materialize_grads=True))
         now = [
             {
-                name: torch.clamp(
-                    words.detach() + bound / steps * begun[name] * next(slopes).sign(),
-                    begun[name] * (1 - bound),
-                    begun[name] * (1 + bound),
+                key: torch.clamp(
+                    factor.detach() + bounds[key[0]] / steps * begun[key] * next(slopes).sign(),
+                    begun[key] * (1 - bounds[key[0]]),
+                    begun[key] * (1 + bounds[key[0]]),
                 )
-                for name, words in of.items()
+                for key, factor in of.items()
             }
             for of, begun in zip(leaves, first, strict=True)
         ]
-    return _with_words(deviations, now)
+    return [_with_factors(d, of) for d, of in zip(deviations, now, strict=True)]
 
 
-def _with_words(deviations: list[Deviation], words: list[Mapping[str, torch.Tensor]]) -> list[Deviation]:
-    return [
-        replace(d, memories={name: replace(m, words=of[name]) for name, m in d.memories.items()})
-        for d, of in zip(deviations, words, strict=True)
-    ]
+Factors = dict[tuple[str, str], torch.Tensor]
+
+
+def _factors_of(deviation: Deviation, parameters: Collection[str]) -> Factors:
+    """The factors of some parameters, float64, by parameter and population."""
+    found = {("weight", name): m.words for name, m in deviation.memories.items() if "weight" in parameters}
+    for name, constants in deviation.constants.items():
+        some = {p: f for p, f in constants.items() if p in parameters}
+        found |= {(p, name): torch.as_tensor(np.ascontiguousarray(f), dtype=torch.float64) for p, f in some.items()}
+    return found
+
+
+def _with_factors(deviation: Deviation, factors: Factors) -> Deviation:
+    """A device with these factors in place of its own."""
+    memories, constants = dict(deviation.memories), dict(deviation.constants)
+    for (parameter, name), factor in factors.items():
+        if parameter == "weight":
+            memories[name] = replace(memories[name], words=factor)
+        else:
+            constants[name] = {**constants[name], parameter: factor}
+    return replace(deviation, memories=memories, constants=constants)
 
 
 def forward_on(network: Network, x, deviations: list[Deviation], **options):

@@ -127,3 +127,25 @@ def test_trained_constants_have_the_slope_of_finite_differences(leak):
         ]
         there = leaf.detach() != 0  # a decay of 0 stays 0 and gets no gradient
         assert torch.allclose(leaf.grad[there], ((ends[1] - ends[0]) / 1e-7)[there], rtol=1e-5)
+
+
+@pytest.mark.parametrize("leak", ["exponential", "linear"])
+def test_factors_of_constants_have_the_slope_of_finite_differences(leak):
+    model, factor = NeuronModel(leak=leak), np.array([0.6, 1.0, 1.7])
+    start = {"leak": [0.9, 0.5, 0.25], "decay_syn": [[0.8, 0.3, 0.0], [0.1, 0.95, 0.6]], "theta": [1.0, 0.3, 2.5]}
+    values = {name: torch.tensor(old, dtype=torch.float64) for name, old in start.items()}
+    plain = stack([ParameterSet(0.5, (0.5, 0.5), 1.0)], [3], torch.float64)._replace(**values)
+    factors = {"tau_mem": factor, "tau_syn": np.stack([factor, factor[::-1]]), "threshold": factor}
+    for parameter, name in (("tau_mem", "leak"), ("tau_syn", "decay_syn"), ("threshold", "theta")):
+        leaf = torch.tensor(factors[parameter].copy(), requires_grad=True)
+        trained = values[name].clone().requires_grad_()
+        both = deviated(model, plain._replace(**{name: trained}), {**factors, parameter: leaf})
+        assert torch.equal(getattr(both, name), getattr(deviated(model, plain, factors), name))
+        getattr(both, name).sum().backward()
+        ends = [
+            getattr(deviated(model, plain, {**factors, parameter: factors[parameter] + d}), name) for d in (-1e-6, 1e-6)
+        ]
+        assert torch.allclose(leaf.grad, (ends[1] - ends[0]) / 2e-6, rtol=1e-6, atol=1e-8), parameter
+        alone = values[name].clone().requires_grad_()
+        getattr(deviated(model, plain._replace(**{name: alone}), factors), name).sum().backward()
+        assert torch.equal(trained.grad, alone.grad)

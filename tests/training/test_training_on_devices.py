@@ -80,7 +80,7 @@ def test_an_attack_climbs_within_its_bound(run):
     def loss_on(deviations):
         return task_loss(run.task.loss, forward_on(network, x, deviations)[0], labels)
 
-    moved = attacked(drawn, loss_on, 3, 0.1)
+    moved = attacked(drawn, loss_on, 3, {"weight": 0.1})
     assert float(loss_on(moved).detach()) > 1.05 * float(loss_on(drawn).detach())
     for before, after in zip(drawn, moved, strict=True):
         for name in before.memories:
@@ -90,10 +90,53 @@ def test_an_attack_climbs_within_its_bound(run):
             assert after.constants[name] is before.constants[name]
 
 
+def test_an_attack_on_all_parameters_climbs_within_their_bounds(run):
+    network, part = run.network, load_dataset(run.task.data).train
+    x, labels = make_batch(run.task, part, np.arange(64), 0)
+    drawn = [drawn_deviation(network.plan, k) for k in range(2)]
+
+    def loss_on(deviations):
+        return task_loss(run.task.loss, forward_on(network, x, deviations)[0], labels)
+
+    bounds = {"weight": 0.1, "threshold": 0.1, "tau_mem": 0.2, "tau_syn": 0.05}
+    losses = {"none": float(loss_on(drawn).detach())}
+    for some in (("weight",), ("threshold",), ("tau_mem",), ("tau_syn",), tuple(bounds)):
+        moved = attacked(drawn, loss_on, 3, {p: bounds[p] for p in some})
+        losses[some] = float(loss_on(moved).detach())
+        assert losses[some] > losses["none"], some
+        for before, after in zip(drawn, moved, strict=True):
+            for name in before.memories:
+                far = {"weight": after.memories[name].words / before.memories[name].words}
+                far |= {
+                    p: np.asarray(torch.as_tensor(f)) / before.constants[name][p]
+                    for p, f in after.constants[name].items()
+                }
+                for parameter, share in far.items():
+                    most = float(abs(share - 1).max())
+                    assert most <= bounds.get(parameter, 0) * (parameter in some) + 1e-12
+                    assert (most > bounds.get(parameter, 0) / 4) == (parameter in some), (parameter, some)
+    assert losses[tuple(bounds)] > max(loss for some, loss in losses.items() if some != tuple(bounds))
+
+
+def test_training_against_attacks_on_all_parameters_exports_and_verifies(tmp_path):
+    recipe = "{attack_steps: 2, attack_size: 0.5, attack_on: all, groups: 2}"
+    (tmp_path / "tiny.yaml").write_text(TINY.replace("lr: 0.02}", f"lr: 0.02, mismatch: {recipe}}}"))
+    words = TINY.replace("lr: 0.02}", f"lr: 0.02, mismatch: {recipe.replace('all', 'words')}}}")
+    (tmp_path / "words.yaml").write_text(words)
+    made = [
+        neuro.train(str(tmp_path / f"{name}.yaml"), "dynapse1", tmp_path / name, progress=Quiet())
+        for name in ("tiny", "words")
+    ]
+    proof = neuro.verify(made[0])
+    assert proof.differ == 0 and proof.findings == () and all(m["violations"] == 0 for m in made[0].metrics)
+    assert made[0].metrics[-1]["train_loss"] != made[1].metrics[-1]["train_loss"]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ("{scale: 20.0}", "400%"),
+        ("{attack_steps: 1, attack_on: biases}", "words or all"),
         ("{attack_steps: 1, attack_size: 9.0}", "attack_size"),
         ("{redraw: never}", "batch or epoch"),
         ("{chips: 3}", "unknown key"),
