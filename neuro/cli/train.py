@@ -24,6 +24,11 @@ from neuro.cli.show import (
 NAME, SHORT = "train", "Train a task within a chip."
 
 
+def _of_this_process(device: str) -> str:
+    """Give each process that torchrun started a GPU of its own."""
+    return f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and "LOCAL_RANK" in os.environ else device
+
+
 def command(
     task: Annotated[str, typer.Argument(help="Task name or YAML file; `neuro tasks` lists names.")],
     chip: Chip,
@@ -32,6 +37,7 @@ def command(
     seed: Seed = 0,
     overrides: Set = None,
     data: DataDir = None,
+    device: Annotated[str, typer.Option("--device", help="Where to train: cpu, cuda, or cuda:K.")] = "cpu",
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -56,6 +62,7 @@ def command(
         out,
         seed=seed,
         resume=resume,
+        device=_of_this_process(device),
         progress=progress_for("quiet" if as_json else "auto"),
     )
     if int(os.environ.get("RANK", "0")):  # torchrun: the first process speaks for all

@@ -12,11 +12,11 @@ from neuro.errors import DataError
 from neuro.task import Task
 
 
-def make_batch(task: Task, part: Part, rows: np.ndarray, seed: int, augment: bool = False):
+def make_batch(task: Task, part: Part, rows: np.ndarray, seed: int, augment: bool = False, device=None):
     """Encode some rows of a part: events [T, B, n] (several inputs: by name), and labels int64 [B] or [T, B].
 
     Several inputs take the encoder's channels one after the other, in the task's order. augment: alter the samples as
-    the recipe says, for training.
+    the recipe says, for training. device: where both are to be; absent = on the CPU.
     """
     x, ids, how = part.x[rows], part.ids[rows], task.training.augment
     if augment:
@@ -25,7 +25,7 @@ def make_batch(task: Task, part: Part, rows: np.ndarray, seed: int, augment: boo
     if augment:
         prompt = bool(task.encoder.prompt)
         altered_events(how, events[: task.encoder.steps, :, : events.shape[2] - prompt], ids, seed)
-    labels = torch.from_numpy(part.labels(rows, task.tail_steps))
+    events, labels = events.to(device), torch.from_numpy(part.labels(rows, task.tail_steps)).to(device)
     wanted = sum(task.inputs.values())
     if events.shape[2] != wanted:
         (name, size), *more = task.inputs.items()

@@ -54,7 +54,7 @@ class Spiking:
     def run(
         self,
         weights: Sequence[torch.Tensor],
-        sources: Sequence[np.ndarray],
+        sources: Sequence[torch.Tensor],
         events: torch.Tensor,
         state: State,
         history: torch.Tensor,
@@ -72,8 +72,7 @@ class Spiking:
         trained = (self.constants.leak, self.constants.theta, self.constants.decay_syn)
         tunes = torch.is_grad_enabled() and any(constant.requires_grad for constant in trained)
         learns = tunes or torch.is_grad_enabled() and any(weight.requires_grad for weight in weights)
-        held = [weight.detach().contiguous().numpy() for weight in weights]
-        sequence = Run(self, held, sources, learns, cut, tunes)
+        sequence = self.sequence([weight.detach().contiguous() for weight in weights], sources, learns, cut, tunes)
         sequence.begin(events, state, history)
         shown = _Differentiable.apply(sequence, tuple(z_of), tuple(v_of), *trained, *weights)
         return (
@@ -82,6 +81,10 @@ class Spiking:
             sequence.last_state(),
             sequence.last_history(events, history),
         )
+
+    def sequence(self, weights, sources, learns: bool, cut: int | None, tunes: bool) -> Run:
+        """Begin one sequence with these weights, on the device they are on."""
+        return Run(self, [w.numpy() for w in weights], [s.numpy() for s in sources], learns, cut, tunes)
 
     def with_constants(self, constants: Constants) -> Spiking:
         """Give the same network with other constants; the room of earlier runs serves both."""

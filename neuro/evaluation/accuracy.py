@@ -58,7 +58,7 @@ def measure(
     loss, correct, answers, spikes = 0.0, 0, 0, {name: 0.0 for name in task.populations}
     with torch.inference_mode():
         for ids in np.array_split(np.arange(len(samples)), -(-len(samples) // BATCH)):
-            x, labels = make_batch(task, samples, ids, NOISE_SEED)
+            x, labels = make_batch(task, samples, ids, NOISE_SEED, device=network.device)
             outputs, record = network(x, record=tuple(task.populations), membranes=False, deviation=deviation)
             outputs = together(outputs)
             right, asked = judged(task.loss, outputs, labels)

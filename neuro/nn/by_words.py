@@ -1,35 +1,59 @@
-"""Run a network word by word on the CPU: the same spikes as `neuro.nn.propagate`, at the cost of words and spikes."""
+"""Run a network word by word, on the CPU or a GPU: the same spikes as `neuro.nn.propagate`, at the cost of words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from neuro.dynamics import Constants, PseudoDerivative, State, side_by_side
+from neuro.dynamics import Constants, NeuronModel, PseudoDerivative, State, side_by_side
 from neuro.nn.state import NetworkState
 from neuro.placement import Plan, neuron_model
+
+if TYPE_CHECKING:
+    from neuro.dynamics.spiking import Spiking
+
+
+def loops_for(device: torch.device, model: NeuronModel) -> type[Spiking] | None:
+    """Give the compiled loops that serve a device: on a GPU Triton's, once they have proved themselves there."""
+    if device.type == "cpu":
+        from neuro.dynamics.spiking import Spiking  # numba is imported where a network runs
+
+        return Spiking
+    if device.type != "cuda" or find_spec("triton") is None:
+        return None
+    from neuro.dynamics.gpu import OnGpu, proven
+
+    return OnGpu if proven(device, model) else None
 
 
 class ByWords:
     """A plan as one list of neurons: all populations in the order of their groups, after the channels of all inputs."""
 
-    def __init__(self, plan: Plan, groups: tuple[tuple[str, ...], ...], constants: Mapping[str, Constants]):
-        from neuro.dynamics.spiking import Spiking  # numba is imported where a network runs
-
-        spec, self.groups = plan.spec, groups
+    def __init__(
+        self,
+        plan: Plan,
+        groups: tuple[tuple[str, ...], ...],
+        constants: Mapping[str, Constants],
+        loops: type[Spiking],
+        device: torch.device,
+    ):
+        spec, self.groups, self.device = plan.spec, groups, device
         self.names = [name for group in groups for name in group]
         self.sources = [*spec.inputs, *self.names]
         self.sizes = {name: spec.size_of(name) for name in self.sources}
         at = dict(zip(self.sources, np.cumsum([0, *self.sizes.values()])[:-1].tolist(), strict=True))
         inputs = sum(spec.inputs.values())
         self.first = {name: at[name] - inputs for name in self.names}
-        self.columns = {
-            name: _joined([np.arange(at[s], at[s] + self.sizes[s]) for s in plan.columns(name)]) for name in self.names
-        }
+        self.columns = {}
+        for name in self.names:
+            columns = _joined([np.arange(at[s], at[s] + self.sizes[s]) for s in plan.columns(name)])
+            self.columns[name] = torch.from_numpy(columns).to(device)
         surrogate, self.constants = spec.surrogate, constants
-        self.spiking = Spiking(
+        self.spiking = loops(
             neuron_model(plan.chip),
             self._joined(constants),
             PseudoDerivative(surrogate.name, surrogate.width, surrogate.scale),
@@ -80,11 +104,11 @@ class ByWords:
         return z, v, NetworkState(kept, histories, {})
 
     def _joined(self, constants: Mapping[str, Constants]) -> Constants:
-        return side_by_side([constants[name] for name in self.names])
+        return side_by_side([constants[name] for name in self.names]).to(self.device)
 
-    def _sources(self, name: str, entries: torch.Tensor | None) -> np.ndarray:
+    def _sources(self, name: str, entries: torch.Tensor | None) -> torch.Tensor:
         columns = self.columns[name]
-        return columns[None] if entries is None else columns[entries.numpy()]
+        return columns[None] if entries is None else columns[entries]
 
 
 def _joined(parts: list[np.ndarray]) -> np.ndarray:

@@ -12,7 +12,7 @@ from torch import nn
 from neuro.descriptor import Chip, html_table
 from neuro.dynamics import Constants, State, deviated, stack
 from neuro.errors import DescriptionError, FeasibilityError
-from neuro.nn.by_words import ByWords
+from neuro.nn.by_words import ByWords, loops_for
 from neuro.nn.candidates import Candidates
 from neuro.nn.constants import build_constants
 from neuro.nn.crossbar import CrossbarMemory
@@ -66,6 +66,7 @@ class Network(nn.Module):
             {name: _readout(plan, name, index, seed) for index, name in enumerate(plan.spec.outputs)}
         )
         self._groups = groups_of(plan.spec)
+        self._by_device: dict[torch.device, ByWords] = {}
         self._reach = max(plan.source_delay(p.source) for p in plan.spec.projections) + max(plan.spec.delay_lines)
         if self.bases is not None:
             self.bases.set(first_bases(plan, self.bases, self.latents, bases))
@@ -132,19 +133,24 @@ class Network(nn.Module):
             model = neuron_model(self.plan.chip)
             constants = {name: deviated(model, constants[name], deviation.constants[name]) for name in constants}
         if self._goes_by_words(signals, weights):
-            return self._words.run(signals, weights, sources, state, heard, shown, cut, constants)
+            words = self._words(next(iter(weights.values())).device)
+            return words.run(signals, weights, sources, state, heard, shown, cut, constants)
         weights = {name: self.memories[name].spread(weight, sources[name]) for name, weight in weights.items()}
         return run_pieces(self.plan, self._groups, signals, weights, state, self._reach, cut, constants)
 
     def _goes_by_words(self, signals: dict, weights: dict) -> bool:
-        """Whether the compiled loops serve: exact sums on the CPU, and no gradient asked for the input."""
+        """Whether compiled loops serve: exact sums on a device that has them, and no gradient asked for the input."""
         if self.plan.chip.weights.kind == "float" or any(s.requires_grad for s in signals.values()):
             return False
-        return all(w.device.type == "cpu" and w.dtype == torch.float32 for w in weights.values())
+        (device,) = {w.device for w in weights.values()}
+        alike = all(w.dtype == torch.float32 for w in weights.values())
+        return alike and loops_for(device, neuron_model(self.plan.chip)) is not None
 
-    @cached_property
-    def _words(self) -> ByWords:
-        return ByWords(self.plan, self._groups, self._planned)
+    def _words(self, device: torch.device) -> ByWords:
+        if device not in self._by_device:
+            loops = loops_for(device, neuron_model(self.plan.chip))
+            self._by_device[device] = ByWords(self.plan, self._groups, self._planned, loops, device)
+        return self._by_device[device]
 
     @cached_property
     def _planned(self) -> dict[str, Constants]:
@@ -186,6 +192,11 @@ class Network(nn.Module):
         for name, output in self.plan.spec.outputs.items():
             outputs[name], traces[name] = self.readouts[name](signals[output.population], state.traces.get(name))
         return outputs if len(outputs) > 1 else next(iter(outputs.values())), traces
+
+    @property
+    def device(self) -> torch.device:
+        """Where its latents are, and its input is to be."""
+        return next(self.parameters()).device
 
     def _zero_state(self, batch: int, device) -> NetworkState:
         spec, currents = self.plan.spec, len(self.plan.currents)

@@ -38,7 +38,7 @@ from neuro.training.devices import OneDevice, Redrawn, forward_on
 from neuro.training.progress import Progress, progress_for
 from neuro.training.ranks import Ranks, joined_ranks
 from neuro.training.recipe import batches, make_optimizer, set_learning_rate
-from neuro.training.start import checked_data, resumed, versions
+from neuro.training.start import checked_data, checked_device, resumed, versions
 
 
 @dataclass
@@ -70,13 +70,15 @@ def train(
     seed: int = 0,
     resume: bool = False,
     epochs: int | None = None,
+    device: str = "cpu",
     progress: Progress | None = None,
 ) -> Run:
     """Train a task on a chip in a run folder, feasible after every step; gives the run.
 
     task, chip: values, names or paths. resume: go on where the folder's last checkpoint stands, to the bit. Started by
-    torchrun, every process trains on its part of each batch and the first one writes. Raises RunError where the folder
-    is taken or another process ended, Interrupted after Ctrl-C (everything saved).
+    torchrun, every process trains on its part of each batch and the first one writes. device: cpu, or cuda for a GPU
+    (cuda:K for the K-th). Raises RunError where the folder is taken or another process ended, DescriptionError for a
+    device that is not there, Interrupted after Ctrl-C (everything saved).
     """
     task = load_task(task) if isinstance(task, str) else task
     chip = load_chip(chip) if isinstance(chip, str) else chip
@@ -84,7 +86,8 @@ def train(
         raise DescriptionError(f"seed is {seed!r}, allowed: a whole number from 0 to {2**31 - 1}")
     if epochs is not None:
         task = with_epochs(task, epochs)
-    data, network, recipe = checked_data(task), build(task, chip, seed), task.training.mismatch
+    where = checked_device(device, task)
+    data, network, recipe = checked_data(task), build(task, chip, seed).to(where), task.training.mismatch
     devices = None if recipe is None else Redrawn(network, recipe, seed)
     return train_network(network, data, Run(Path(out), task, chip, seed), devices, resume=resume, progress=progress)
 
@@ -106,7 +109,7 @@ def train_network(
     """
     folder, task, chip, seed = run.folder, run.task, run.chip, run.seed
     optimizer = make_optimizer(network, task.training, seed)  # before anything is written
-    with joined_ranks() as ranks:
+    with joined_ranks(network.device) as ranks:
         if resume:
             run = resumed(folder, task, chip, seed)
         elif ranks.first:
@@ -138,7 +141,7 @@ class _Trainer:
             if not (self.run.folder / "curves.png").exists():
                 self._plot_if_any()
             return self.run
-        if not is_kept(forward_tile):
+        if self.network.device.type != "cpu" or not is_kept(forward_tile):
             self.progress.note("compiling the loops for this machine, once: about ten seconds")
             self._compile()
         self.progress.start(self.run, self.network, self.at.epoch * self.per_epoch + self.at.batch, self.per_epoch)
@@ -151,7 +154,8 @@ class _Trainer:
 
     def _compile(self) -> None:
         """Run a little silence forward and back, a full tile and a part of one: the first epoch's time is its own."""
-        silence = {name: torch.zeros(2, 17, size) for name, size in self.task.inputs.items()}
+        device = self.network.device
+        silence = {name: torch.zeros(2, 17, size, device=device) for name, size in self.task.inputs.items()}
         outputs, _ = self.network(silence)
         together(outputs).sum().backward()
         self.network.zero_grad()
@@ -174,7 +178,7 @@ class _Trainer:
         steps = self.recipe.epochs * self.per_epoch
         set_learning_rate(self.optimizer, self.recipe, at.epoch * self.per_epoch + at.batch, steps)
         own, share = self.ranks.share(ids)
-        x, labels = make_batch(self.task, part, own, self._noise_seed(), augment=True)
+        x, labels = make_batch(self.task, part, own, self._noise_seed(), augment=True, device=self.network.device)
         outputs, record = self._forward(x, labels)
         outputs = together(outputs)
         loss = task_loss(self.task.loss, outputs, labels)

@@ -1,6 +1,6 @@
 """Several processes that train one network: what they share out, sum up, and hold against each other.
 
-Started by `torchrun --nproc-per-node N -m neuro train …`; PyTorch's own process groups (gloo) carry everything. Each
+Started by `torchrun --nproc-per-node N -m neuro train …`; PyTorch's own process groups carry everything. Each
 process takes its part of every batch; gradients are summed, so that every process makes the same step of the same
 network, projection and rewiring included, and nothing but gradients has to be sent.
 """
@@ -8,6 +8,7 @@ network, projection and rewiring included, and nothing but gradients has to be s
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -95,16 +96,20 @@ def fingerprint(network: Network) -> int:
 
 
 @contextmanager
-def joined_ranks() -> Iterator[Ranks]:
-    """Join the processes that torchrun started, and leave them at the end; alone where there are none."""
+def joined_ranks(device: torch.device) -> Iterator[Ranks]:
+    """Join the processes that torchrun started, and leave them at the end; alone where there are none.
+
+    device: where gradients are; those of GPUs are carried by NCCL.
+    """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1 or not distributed.is_available():
         yield Ranks()
         return
     with _told():
-        distributed.init_process_group("gloo")
+        distributed.init_process_group("gloo" if device.type == "cpu" else "cpu:gloo,cuda:nccl")
     try:
-        yield Ranks(distributed.get_rank(), world)
+        with _told_to_end():
+            yield Ranks(distributed.get_rank(), world)
     finally:
         distributed.destroy_process_group()
 
@@ -119,7 +124,24 @@ def _told() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise RunError(
-            f"another process of this training ended ({str(error).splitlines()[0][:120]}); go on from the last epoch "
-            "with the same command and --resume"
-        ) from None
+        raise _alone(str(error).splitlines()[0][:120]) from None
+
+
+def _alone(told: str) -> RunError:
+    return RunError(
+        f"another process of this training ended ({told}); go on from the last epoch with the same command and --resume"
+    )
+
+
+@contextmanager
+def _told_to_end() -> Iterator[None]:
+    """Say why when torchrun ends this process, as it does with all when one has gone."""
+
+    def end(*_):
+        raise _alone("torchrun told this one to end, too")
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -9,7 +9,7 @@ import torch
 
 from neuro.data import Dataset, load_dataset, make_batch
 from neuro.descriptor import Chip, differing
-from neuro.errors import DataError, RunError
+from neuro.errors import DataError, DescriptionError, RunError
 from neuro.runs import Run, load_run
 from neuro.task import Task
 
@@ -36,6 +36,17 @@ def checked_data(task: Task) -> Dataset:
             "allowed: as many"
         )
     return data
+
+
+def checked_device(name: str, task: Task) -> torch.device:
+    """The device a name stands for; raises DescriptionError where it is not there, or the task trains on the CPU only."""
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    allowed = ["cpu", *(["cuda"] if count else []), *(f"cuda:{k}" for k in range(count))]
+    if name not in allowed:
+        raise DescriptionError(f"device is {name!r}, allowed on this machine: {', '.join(allowed)}")
+    if name != "cpu" and task.training.mismatch is not None:
+        raise DescriptionError(f"device is {name!r}, but training.mismatch draws devices on the CPU alone; use cpu")
+    return torch.device(name)
 
 
 def versions() -> dict:

@@ -217,7 +217,7 @@ def test_a_copy_carries_no_buffers(make, events):
     x = events(network, steps=40, batch=64)
     network(x)[0].sum().backward()
     twin = copy.deepcopy(network)
-    assert not twin._words.spiking.buffers.free
+    assert not twin._words(torch.device("cpu")).spiking.buffers.free
     assert torch.equal(twin(x)[0], network(x)[0])
 
 

@@ -10,13 +10,14 @@ import time
 
 import pytest
 import torch
-from tiny_task import TINY, call, metrics_without_time, network_bits, spawn
+from tiny_task import TINY, call, metrics_without_time, network_bits, refused, spawn
 
 import neuro
 from neuro.data import load_dataset
-from neuro.errors import DataError, FeasibilityError, NeuroError, RunError
+from neuro.errors import DataError, DescriptionError, FeasibilityError, NeuroError, RunError
 from neuro.task import load_task
 from neuro.training.progress import Quiet
+from neuro.training.start import checked_device
 
 LONGER = TINY.replace("epochs: 2, batch: 64", "epochs: 3, batch: 6, base_every: 3")
 
@@ -344,3 +345,22 @@ def test_what_a_chips_weights_do_not_allow_is_refused_before_anything_is_written
     with pytest.raises(NeuroError, match="hull|draw"):
         neuro.train(load_task(tiny, [f"training.{recipe}"]), "truenorth", tmp_path / "run", progress=Quiet())
     assert not (tmp_path / "run").exists()
+
+
+def test_a_device_that_is_not_there_is_refused(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    said = refused(call("train", tiny, "--chip", "dynapse1", "--device", "cuda", "--out", tmp_path / "run"))
+    assert "device is 'cuda', allowed on this machine: cpu" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_devices_are_those_of_the_machine(tiny, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    task = load_task(str(tiny))
+    assert checked_device("cuda:1", task) == torch.device("cuda", 1)
+    with pytest.raises(DescriptionError, match="allowed on this machine: cpu, cuda, cuda:0, cuda:1"):
+        checked_device("cuda:2", task)
+    drawn = load_task(str(tiny), ["training.mismatch={}"])
+    with pytest.raises(DescriptionError, match="training.mismatch"):
+        checked_device("cuda", drawn)
