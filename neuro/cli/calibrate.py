@@ -19,6 +19,9 @@ def command(
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="Passes over the training samples.")] = 10,
     lr: Annotated[float | None, typer.Option("--lr", help="Learning rate; default 0.3 times that of training.")] = None,
     settings: Annotated[str, typer.Option("--settings", help="What may be set: all, or biases alone.")] = "all",
+    constants: Annotated[
+        str, typer.Option("--constants", help="Biases to set, too: of tau_mem, tau_syn and threshold, with commas.")
+    ] = "",
     data: DataDir = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")] = False,
     as_json: Json = False,
@@ -33,7 +36,8 @@ def command(
     from neuro.training.progress import progress_for
 
     shown = progress_for("quiet" if as_json else "auto")
-    done = calibrate(loaded, device, out, epochs=epochs, lr=lr, settings=settings, resume=resume, progress=shown)
+    options = {"epochs": epochs, "lr": lr, "settings": settings, "resume": resume, "progress": shown}
+    done = calibrate(loaded, device, out, constants=[c for c in constants.split(",") if c], **options)
     facts = done.facts
     before = evaluate(loaded, "validation", device).accuracy
     after = f"{facts['validation_accuracy']:.1%} after {facts['epoch']} of {epochs} epochs, the best"

@@ -101,7 +101,7 @@ def _costs(run: Run) -> list[tuple[str, str]]:
     ]
 
 
-CALIBRATION = ("calibrated_from", "settings")  # what run.json says of a run that was calibrated
+CALIBRATION = ("calibrated_from", "settings", "constants")  # what run.json says of a run that was calibrated
 UNKNOWN = "unknown: the chip's description states no energies, so there is no estimate"
 
 
@@ -133,6 +133,7 @@ def _command(run: Run, about: dict) -> list[str]:
             str(recipe.lr),
             "--settings",
             str(about.get("settings", "all")),
+            *(["--constants", ",".join(about["constants"])] if about.get("constants") else []),
         ]
         return [*begun, *recipe, "--out", "runs/again"]
     sets = [*(f"task.{text}" for text in run.task.changed), *(f"chip.{text}" for text in run.chip.changed)]

@@ -1,6 +1,14 @@
 """What a task is: a network, the data it learns, and the recipe."""
 
-from neuro.task.load import load_task, task_from_json, task_names, task_to_json, with_epochs, with_training
+from neuro.task.load import (
+    load_task,
+    task_from_json,
+    task_names,
+    task_to_json,
+    with_epochs,
+    with_trainable,
+    with_training,
+)
 from neuro.task.models import Augment, Data, Encoder, Loss, MismatchTraining, Published, Task, Training
 from neuro.task.network import Adaptation, NetworkSpec, Output, Population, Projection, Surrogate
 from neuro.task.overrides import split_overrides
@@ -26,5 +34,6 @@ __all__ = [
     "task_names",
     "task_to_json",
     "with_epochs",
+    "with_trainable",
     "with_training",
 ]

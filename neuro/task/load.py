@@ -46,6 +46,14 @@ def with_training(task: Task, where: str, **values: object) -> Task:
     return validate(Task, Document(where, tree), "task")
 
 
+def with_trainable(task: Task, where: str, constants: Iterable[str]) -> Task:
+    """Give the task with other constants trained, noted in `changed`; DescriptionError for one that cannot be."""
+    tree = json.loads(task_to_json(task))
+    tree["trainable"] = list(constants)
+    tree["changed"] += [f"trainable=[{', '.join(tree['trainable'])}]"]
+    return validate(Task, Document(where, tree), "task")
+
+
 def task_names() -> list[str]:
     """List the names of the shipped tasks."""
     return shipped_names("tasks")

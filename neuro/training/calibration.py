@@ -1,18 +1,22 @@
 """Calibration: a trained network fine-tuned against the mismatch of the one device that is there.
 
 Only what a board lets you set moves: the codes of its words, spare ones included, the biases of its base weights, and a
-read-out beside the chip; biases of time constants and thresholds where the task trains them. Every step ends inside the
-chip, as in training.
+read-out beside the chip; biases of time constants and thresholds, one value a core, where they are asked for or the task
+trains them. Every step ends inside the chip, as in training.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+
 from neuro.errors import DescriptionError
+from neuro.nn import Network, build
 from neuro.runs import Run, load_run, save_virtual_chip
 from neuro.silicon import VirtualChip
-from neuro.task import with_training
+from neuro.task import Task, with_trainable, with_training
 from neuro.training.devices import OneDevice
 from neuro.training.loop import train_network
 from neuro.training.progress import Progress
@@ -31,14 +35,17 @@ def calibrate(
     epochs: int = 10,
     lr: float | None = None,
     settings: str = "all",
+    constants: Sequence[str] = (),
     resume: bool = False,
     progress: Progress | None = None,
 ) -> Run:
     """Fine-tune a run's best network for one device in a run folder of its own; gives that run.
 
-    settings: "all" sets words, base weights and a linear read-out; "biases" leaves words as they are. lr: default 0.3 times
-    the one of training. The network stays that of the chip as described, so that it exports and verifies as ever; the
-    device lies beside it, and its accuracy there chooses the best network, the one to begin with included.
+    settings: "all" sets words, base weights and a linear read-out; "biases" leaves words as they are. constants: those of
+    tau_mem, tau_syn and threshold whose biases are set, too, beside any the task trains; they begin at the code nearest to
+    what they were, and move at the learning rate of words unless the task has one for them. lr: default 0.3 times that of
+    training. The network stays that of the chip as described, so that it exports and verifies as ever; the device lies
+    beside it, and its accuracy there chooses the best network, the one to begin with included.
     Raises DescriptionError for a device of another chip, RunError where the folder is taken.
     """
     run = load_run(run) if isinstance(run, str | Path) else run
@@ -47,11 +54,16 @@ def calibrate(
     virtual.refuse_other(run.chip)
     rate = LR_SHARE * run.task.training.lr if lr is None else lr
     task = with_training(run.task, "calibrate", epochs=epochs, lr=rate, mismatch=None)
-    network = load_run(run.folder).network  # one of its own: that of `run` stays as it is
+    if constants:
+        sought = dict.fromkeys([*run.task.trainable, *constants])
+        own_rate = run.task.training.constant_lr
+        task = with_training(task, "calibrate", constant_lr=rate if own_rate is None else own_rate)
+        task = with_trainable(task, "calibrate", sought)
+    network = _network(run, task)
     if settings == "biases":
         for latent in network.latents.values():
             latent.requires_grad_(False)
-    facts = {"calibrated_from": str(run.folder), "settings": settings}
+    facts = {"calibrated_from": str(run.folder), "settings": settings, "constants": list(constants)}
     new = Run(Path(out), task, run.chip, run.seed)
     devices = OneDevice(network, virtual)
     done = train_network(
@@ -59,3 +71,26 @@ def calibrate(
     )
     save_virtual_chip(virtual, done.folder / DEVICE)
     return done
+
+
+def _network(run: Run, task: Task) -> Network:
+    """A run's best network for a task that trains more constants; that of `run` stays as it is."""
+    trained = load_run(run.folder).network
+    if task.trainable == run.task.trainable:
+        return trained
+    network = build(task, run.chip, run.seed)
+    state = network.state_dict()
+    network.load_state_dict({**trained.state_dict(), **{k: v for k, v in state.items() if k.startswith("constants.")}})
+    if trained.constants is not None:
+        _keep_values(trained.constants, network.constants)
+    return network.eval()
+
+
+@torch.no_grad()
+def _keep_values(before, now) -> None:
+    """Let constants that were trained before go on from where they are."""
+    known = {(e.core, e.row, e.start): k for k, e in enumerate(before.entries)}
+    for number, entry in enumerate(now.entries):
+        if (entry.core, entry.row, entry.start) in known:
+            now.latent[number] = before.latent[known[entry.core, entry.row, entry.start]]
+    now.project()

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny_task import TINY, metrics_without_time, network_bits
+from tiny_task import TINY, call, metrics_without_time, network_bits, refused
 
 import neuro
 from neuro.data import load_dataset, make_batch
@@ -13,7 +13,7 @@ from neuro.errors import DescriptionError, RunError
 from neuro.evaluation import accuracy_on
 from neuro.losses import task_loss
 from neuro.reports import run_report
-from neuro.runs import load_virtual_chip
+from neuro.runs import load_virtual_chip, save_virtual_chip
 from neuro.silicon import deviation_of, drawn_deviation
 from neuro.training.devices import attacked, forward_on
 from neuro.training.progress import Quiet
@@ -175,6 +175,77 @@ def test_calibration_of_biases_leaves_the_latents(run, tmp_path):
     before, after = network_bits(run.folder, "best"), network_bits(tmp_path / "run", "last")
     assert all(before[f"latents.{n}"] == after[f"network.latents.{n}"] for n in run.task.populations)
     assert before["bases.latent"] != after["network.bases.latent"]
+
+
+def all_synapses(chip, factor):
+    """A device on which every synaptic time constant is so many times what it should be."""
+    return replace(drawn := neuro.virtual_chip(chip, 5, 0.0), factors={
+        name: np.full_like(f, factor) if name == "tau_syn" else f for name, f in drawn.factors.items()
+    })  # fmt: skip
+
+
+def test_calibration_of_constants_makes_good_what_a_core_shares(run, tmp_path):
+    device, test = all_synapses(run.chip, 0.1), load_dataset(run.task.data).test
+    begun = network_bits(run.folder, "best")
+    options = {"epochs": 12, "lr": 0.5, "settings": "biases", "progress": Quiet()}
+    without = neuro.calibrate(run, device, tmp_path / "without", **options)
+    tuned = neuro.calibrate(run, device, tmp_path / "run", constants=("tau_syn",), **options)
+    deviation = deviation_of(run.network.plan, device)
+    before, other, after = (accuracy_on(r.network, run.task, test, [deviation])[0] for r in (run, without, tuned))
+    assert after > before + 0.05 and after > other + 0.03
+    assert tuned.task.trainable == ("tau_syn",) and tuned.network.violations() == []
+    assert tuned.network.plan.describe() == run.network.plan.describe()
+    moved = tuned.network.constants
+    assert all(v > e.start for v, e in zip(moved.values.tolist(), moved.entries, strict=True))
+    now = network_bits(tmp_path / "run", "best")
+    assert all(begun[f"latents.{n}"] == now[f"latents.{n}"] for n in run.task.populations)
+    assert neuro.verify(tmp_path / "run").passed and neuro.verify(tmp_path / "run", virtual=device).passed
+    assert neuro.check(neuro.export(tmp_path / "run")) == []
+    words = [text for what, text in run_report._reproduce(tuned) if what.startswith("command")][0]
+    assert "--settings biases --constants tau_syn" in words
+
+
+def test_constants_trained_before_go_on_from_where_they_are(tmp_path):
+    (tmp_path / "tiny.yaml").write_text(
+        TINY.replace("training: {", "trainable: [tau_mem]\ntraining: {constant_lr: 0.3, ")
+    )
+    run = neuro.train(str(tmp_path / "tiny.yaml"), "dynapse1", tmp_path / "a", progress=Quiet())
+    tuned = neuro.calibrate(
+        run, all_synapses(run.chip, 1.0), tmp_path / "b", epochs=1, lr=1e-9, constants=("tau_syn",), progress=Quiet()
+    )
+    assert tuned.task.trainable == ("tau_mem", "tau_syn") and tuned.task.training.constant_lr == 0.3
+    before, after = run.network.constants, load_run_start(tuned)
+    values = dict(zip([(e.core, e.row, e.start) for e in before.entries], before.values.tolist(), strict=True))
+    starts = [e.start for e in before.entries]
+    assert any(v != s for v, s in zip(before.values.tolist(), starts, strict=True))
+    found = {(e.core, e.row, e.start): v for e, v in zip(after.entries, after.values.tolist(), strict=True)}
+    assert len(found) > len(values) and all(found[key] == value for key, value in values.items())
+
+
+def load_run_start(tuned):
+    """The constants a calibration began with."""
+    from neuro.training.calibration import _network
+
+    return _network(neuro.load_run(tuned.folder.parent / "a"), tuned.task).constants
+
+
+def test_calibration_of_constants_on_the_command_line(run, tmp_path):
+    save_virtual_chip(neuro.virtual_chip(run.chip, 5), tmp_path / "d.safetensors")
+    common = (
+        "calibrate",
+        run.folder,
+        "--virtual",
+        tmp_path / "d.safetensors",
+        "--out",
+        tmp_path / "run",
+        "--epochs",
+        1,
+    )
+    refused(call(*common, "--constants", "tau_mem,taus"), "taus", "threshold")
+    assert not (tmp_path / "run").exists()
+    refused(call(*common, "--constants", "threshold"), "no bias of dynapse1 sets threshold")
+    assert call(*common, "--constants", "tau_mem,tau_syn").status == 0
+    assert neuro.load_run(tmp_path / "run").task.trainable == ("tau_mem", "tau_syn")
 
 
 def test_calibration_resumes_to_the_same_bits(run, tmp_path):
