@@ -85,5 +85,5 @@ class _Through(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad):
         slope, factor_slope = ctx.saved_tensors
-        to_factor = grad.double() * factor_slope if ctx.needs_input_grad[1] else None
+        to_factor = grad.double().to(factor_slope.device) * factor_slope if ctx.needs_input_grad[1] else None
         return grad * slope if ctx.needs_input_grad[0] else None, to_factor, None, None, None
