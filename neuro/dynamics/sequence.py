@@ -102,17 +102,28 @@ class Run:
         network, neurons, rows = self.network, self.network.neurons, self.bits.shape[2]
         currents = len(network.constants.decay_syn)
         count = np.zeros((currents, neurons), np.int64)
-        held = list(zip(network.first, self.weights, self.sources, strict=True))
-        for first, weight, source in held:
-            words.count_words(weight, source, network.inputs, self.planes, count[:, first : first + len(weight)])
+        parts = [
+            (weight[low:high], source[low:high] if len(source) > 1 else source, slice(first + low, first + high))
+            for first, weight, source in zip(network.first, self.weights, self.sources, strict=True)
+            for low, high in self._shares(len(weight))
+        ]
+        jobs = [(weight, source, network.inputs, self.planes, count[:, place]) for weight, source, place in parts]
+        in_parallel(self.threads, words.count_words, jobs)
         self.start = np.concatenate([[0], count.cumsum()])
         self.row, self.offset = np.empty((2, self.start[-1]), np.int32)
         self.value = np.empty(self.start[-1], np.float32)
         at = self.start[:-1].reshape(currents, neurons).copy()
-        for first, weight, source in held:
-            wiring = (source, network.inputs, self.planes, network.route, network.lines, rows)
-            place = at[:, first : first + len(weight)]
-            words.list_words(weight, *wiring, place, self.row, self.offset, self.value)
+        wiring = (network.inputs, self.planes, network.route, network.lines, rows)
+        jobs = [
+            (weight, source, *wiring, at[:, place], self.row, self.offset, self.value)
+            for weight, source, place in parts
+        ]
+        in_parallel(self.threads, words.list_words, jobs)
+
+    def _shares(self, number: int) -> list[tuple[int, int]]:
+        """Share neurons out among threads where there are many: from and to of each part."""
+        edges = np.linspace(0, number, (self.threads if number >= WORTH_A_PART else 1) + 1).astype(np.int64)
+        return list(zip(edges.tolist(), edges[1:].tolist(), strict=False))
 
     def _tiled(self, rows: torch.Tensor) -> np.ndarray:
         """Turn [K, B, N] into [tiles, N, K, 16], zeros where a tile has no sample."""
@@ -270,13 +281,14 @@ class Run:
         for first, size, begin, end in populations[:, [columns.FIRST, columns.SIZE, columns.BEGIN, columns.END]]:
             in_tables[first : first + size] = begin < end
         begin = np.zeros(neurons + 1, np.int64)
-        words.count_listeners(self.start, self.row, self.own, in_tables, begin)
+        shares = self._shares(neurons)
+        jobs = [(self.start, self.row, self.own, in_tables, low, high, begin) for low, high in shares]
+        in_parallel(self.threads, words.count_listeners, jobs)
         begin = begin.cumsum()
         towards, worth = np.empty(begin[-1], np.int32), np.empty(begin[-1], np.float32)
-        words.list_listeners(
-            *(self.start, self.row, self.offset, self.value, self.bits.shape[2], self.own, in_tables),
-            *(begin[:-1].copy(), towards, worth),
-        )
+        listed = self.start, self.row, self.offset, self.value, self.bits.shape[2], self.own, in_tables
+        jobs = [(*listed, low, high, begin[low:high].copy(), towards, worth) for low, high in shares]
+        in_parallel(self.threads, words.list_listeners, jobs)
         return begin, towards, worth
 
     def _run_back(self, tape: Tape, first: int, last: int, listeners, to_z, to_v, carried, grad) -> None:

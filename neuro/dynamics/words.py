@@ -58,30 +58,35 @@ def list_words(weight, source, inputs, planes, route, lines, rows, at, row, offs
 
 
 @compiled
-def count_listeners(start, row, own, left_out, begin):
-    """Count in begin [N + 1], from place 1 on, the words that hear each neuron; neurons are source rows from `own` on.
+def count_listeners(start, row, own, left_out, low, high, begin):
+    """Count in begin [N + 1], from place 1 on, the words that hear neurons low … high − 1; row `own` is neuron 0.
 
     left_out [N]: targets whose words do not count.
     """
     for k in range(len(start) - 1):
         if not left_out[k % len(left_out)]:
             for e in range(start[k], start[k + 1]):
-                if row[e] >= own:
-                    begin[row[e] - own + 1] += 1
+                n = row[e] - own
+                if low <= n < high:
+                    begin[n + 1] += 1
 
 
 @compiled
-def list_listeners(start, row, offset, value, rows, own, left_out, at, towards, worth):
-    """List the words that hear each neuron, in places at [N] and after: (delay · C + current) · N + target, and value."""
+def list_listeners(start, row, offset, value, rows, own, left_out, low, high, at, towards, worth):
+    """List the words that hear neurons low … high − 1: (delay · C + current) · N + target, and value.
+
+    at [high − low]: the place from which on each neuron's stand.
+    """
     for k in range(len(start) - 1):
         if left_out[k % len(left_out)]:
             continue
         for e in range(start[k], start[k + 1]):
-            if row[e] >= own:
-                n = row[e] - own
-                towards[at[n]] = (offset[e] + row[e]) // rows * (len(start) - 1) + k
-                worth[at[n]] = value[e]
-                at[n] += 1
+            n = row[e] - own
+            if low <= n < high:
+                place = at[n - low]
+                towards[place] = (offset[e] + row[e]) // rows * (len(start) - 1) + k
+                worth[place] = value[e]
+                at[n - low] = place + 1
 
 
 @compiled

@@ -48,10 +48,10 @@ class ByWords:
         at = dict(zip(self.sources, np.cumsum([0, *self.sizes.values()])[:-1].tolist(), strict=True))
         inputs = sum(spec.inputs.values())
         self.first = {name: at[name] - inputs for name in self.names}
-        self.columns = {}
+        self.columns, self.known = {}, {}
         for name in self.names:
             columns = _joined([np.arange(at[s], at[s] + self.sizes[s]) for s in plan.columns(name)])
-            self.columns[name] = torch.from_numpy(columns).to(device)
+            self.columns[name] = torch.from_numpy(columns.astype(np.int32)).to(device)
         surrogate, self.constants = spec.surrogate, constants
         self.spiking = loops(
             neuron_model(plan.chip),
@@ -107,8 +107,14 @@ class ByWords:
         return side_by_side([constants[name] for name in self.names]).to(self.device)
 
     def _sources(self, name: str, entries: torch.Tensor | None) -> torch.Tensor:
-        columns = self.columns[name]
-        return columns[None] if entries is None else columns[entries]
+        """Whom each column or entry listens to; what entries gave is kept until they are others."""
+        if entries is None:
+            return self.columns[name][None]
+        state = None if entries.is_inference() else entries._version
+        kept = self.known.get(name)
+        if kept is None or kept[0] is not entries or kept[1] != state or state is None:
+            self.known[name] = kept = entries, state, self.columns[name][entries]
+        return kept[2]
 
 
 def _joined(parts: list[np.ndarray]) -> np.ndarray:

@@ -229,3 +229,29 @@ def test_a_state_with_sources_that_are_no_columns_is_refused(make):
         with pytest.raises(FeasibilityError, match="neuron 0: its sources"):
             network.load_state_dict(edited)
         assert all(torch.equal(network.state_dict()[k], v) for k, v in state.items())
+
+
+def test_new_sources_are_heard_from_the_next_run_on(pair, events):
+    """Whether drawn anew, loaded, or written into the same tensor: what earlier runs knew of sources is not used again."""
+    dense, _ = pair(overrides=("slots=4",))
+    network, other = (neuro.Network(dense.plan, seed=s, storage="slots", reserve=2) for s in (0, 1))
+    x = events(network, steps=20, batch=3)
+
+    def heard():
+        return same_forward(network, x).spikes["hidden"]
+
+    first = heard()
+    network.redraw(1.0, torch.Generator().manual_seed(1), lambda _: [])
+    with torch.no_grad():
+        for latent in network.latents.values():
+            latent.copy_(latent.flip(1))
+    network.project()
+    second = heard()
+    network.load_state_dict(other.state_dict())
+    third = heard()
+    assert not torch.equal(first, second) and not torch.equal(second, third)
+    memory = network.memories["hidden"]
+    memory.source.copy_(neuro.Network(dense.plan, seed=2, storage="slots", reserve=2).memories["hidden"].source)
+    memory.listen(memory.source)
+    network.project()
+    assert not torch.equal(third, heard())
