@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import json
 import math
 import statistics
 import textwrap
@@ -237,8 +238,16 @@ def told(device: dict) -> str:
 def table(rows: Rows, network: str, dataset: str, seeds) -> str:
     """Lay out accuracies, in percent, mean over seeds (their number); what was not run says so."""
 
+    every = {json.dumps(found["key"], sort_keys=True): found for found in rows}
+
+    def one(seed: int, device: dict, method: str) -> dict | None:
+        return every.get(json.dumps(key_of(network, dataset, seed, method, device), sort_keys=True))
+
     def cell(device: dict, method: str) -> str:
-        found = [r for s in seeds if (r := rows.find(**key_of(network, dataset, s, method, device)))]
+        own = [
+            s for s in seeds if any(one(s, device, m) for m in METHODS if m != "float")
+        ]  # of twins, those beside rows
+        found = [r for s in own if (r := one(s, device, method))]
         if not found:
             return "not run"
         noise = ""
@@ -269,7 +278,7 @@ def figure(rows: Rows, network: str, dataset: str, seeds, path: Path) -> None:
         for method in METHODS[1:]:
             points = []
             for device in devices(network):
-                others = {k: v for k, v in PLAIN.items() if k != axis and not (axis == "gain" and k == "ratio")}
+                others = {k: v for k, v in PLAIN.items() if k != axis} | ({"ratio": 10.0} if axis == "gain" else {})
                 if axis not in device or any(device.get(k, v) != v for k, v in others.items()):
                     continue
                 keys = [[key_of(network, dataset, s, m, device) for m in ("float", method)] for s in seeds]
