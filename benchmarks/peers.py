@@ -40,9 +40,10 @@ def spikingjelly_step(row: dict):
     import torch
     from spikingjelly.activation_based import functional, neuron, surrogate
 
-    x, g = map(torch.from_numpy, given(row))
-    into = torch.nn.Linear(row["inputs"], row["neurons"], bias=False)
-    back = torch.nn.Linear(row["neurons"], row["neurons"], bias=False)
+    device = row.get("device", "cpu")
+    x, g = (torch.from_numpy(a).to(device) for a in given(row))
+    into = torch.nn.Linear(row["inputs"], row["neurons"], bias=False, device=device)
+    back = torch.nn.Linear(row["neurons"], row["neurons"], bias=False, device=device)
     cell = neuron.LIFNode(tau=20.0, decay_input=False, surrogate_function=surrogate.Sigmoid(), detach_reset=True)
     with torch.no_grad():
         into.weight.mul_(4)
@@ -51,13 +52,13 @@ def spikingjelly_step(row: dict):
     def step():
         into.weight.grad = back.weight.grad = None
         functional.reset_net(cell)
-        z, spikes = torch.zeros(row["batch"], row["neurons"]), []
+        z, spikes = x.new_zeros(row["batch"], row["neurons"]), []
         for now in into(x).unbind(0):
             z = cell(now + back(z))
             spikes.append(z)
         y = torch.stack(spikes)
         y.backward(g)
-        rates.append(float(y.detach().mean()))
+        rates.append(float(y.detach().mean()))  # waits for a GPU, too
 
     return step, rates
 
@@ -182,6 +183,7 @@ CONTENDERS = {
     "Rockpool LIFTorch": liftorch_step,
     "Rockpool DynapSim": dynapsim_step,
 }
+ON_GPU = ("SpikingJelly",)
 PACKAGES = ("torch", "spikingjelly", "jax", "brainevent", "rockpool", "numba")
 
 

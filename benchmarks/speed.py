@@ -11,7 +11,10 @@ backward. Firing rates differ and are stated. Row 1 has more contenders if NEURO
 Expected before measuring: with 64 words a neuron the loops visit 1/27 of a dense matrix of row 1, so about 20 times
 fewer milliseconds than the floor at the same efficiency; a prototype reached 13.7 ms where snnTorch took 268.
 
-    python benchmarks/speed.py [--rows 1 2 3 4 5 quick] [--repeats 7]
+Rows gpu and gpu-large are 1 with a batch of 256, and 5, on a GPU with all that run there (SpikingJelly needs a build of
+torch with CUDA in the Python of NEURO_PEERS). Not run yet: no card was at hand.
+
+    python benchmarks/speed.py [--rows 1 2 3 4 5 quick gpu gpu-large] [--repeats 7]
 """
 
 from __future__ import annotations
@@ -44,18 +47,26 @@ ROWS = {
     "4": {"neurons": 16384, "inputs": 4096, "steps": 50, "batch": 8, "peers": False},
     "5": {"neurons": 65536, "inputs": 8192, "steps": 10, "batch": 4, "peers": False},
 }
+ON_GPU = {  # where there is one: `--rows gpu gpu-large`
+    "gpu": {**ROWS["1"], "batch": 256, "device": "cuda"},
+    "gpu-large": {**ROWS["5"], "device": "cuda"},
+}
 QUICK = {"quick": {"neurons": 96, "inputs": 40, "steps": 20, "batch": 16, "peers": True, "more": True}}
 MORE = Path(__file__).with_name("peers.py")
 
 
 def events(row: dict) -> torch.Tensor:
     g = torch.Generator().manual_seed(0)
-    return (torch.rand(row["steps"], row["batch"], row["inputs"], generator=g) < INPUT_RATE).float()
+    return (torch.rand(row["steps"], row["batch"], row["inputs"], generator=g) < INPUT_RATE).float().to(device_of(row))
 
 
 def gradient(row: dict) -> torch.Tensor:
     g = torch.Generator().manual_seed(1)
-    return torch.randn(row["steps"], row["batch"], row["neurons"], generator=g)
+    return torch.randn(row["steps"], row["batch"], row["neurons"], generator=g).to(device_of(row))
+
+
+def device_of(row: dict) -> str:
+    return row.get("device", "cpu")
 
 
 def network(row: dict, gain: float, **storage) -> neuro.Network:
@@ -71,7 +82,8 @@ def network(row: dict, gain: float, **storage) -> neuro.Network:
             "outputs": {"y": {"population": "hidden"}},
         }
     )
-    return neuro.Network(neuro.place(spec, neuro.load_chip("generic", [f"slots={WORDS}"])), **storage)
+    made = neuro.Network(neuro.place(spec, neuro.load_chip("generic", [f"slots={WORDS}"])), **storage)
+    return made.to(device_of(row))
 
 
 def ours(row: dict, gain: float, **storage):
@@ -131,7 +143,7 @@ def torch_step(row: dict):
             return grad / (1 + u.abs()) ** 2
 
     def step(x, state):
-        zero = torch.zeros(row["batch"], row["neurons"])
+        zero = x.new_zeros(row["batch"], row["neurons"])
         z, v, i = (zero, zero, zero) if state is None else state
         i = 0.82 * i + torch.nn.functional.linear(x, w) + torch.nn.functional.linear(z, r)
         u = 0.95 * v + i
@@ -142,7 +154,7 @@ def torch_step(row: dict):
 
 
 def _loop(row: dict, module, cell):
-    x, g = events(row), gradient(row)
+    x, g, module = events(row), gradient(row), module.to(device_of(row))
     rates = []
 
     def step():
@@ -163,8 +175,8 @@ def floor_step(row: dict):
     """Only the dense products: input and recurrent forward, the recurrent gradient, both weight gradients."""
     n, m, b = row["neurons"], row["inputs"], row["batch"]
     x, g = events(row).flatten(0, 1), gradient(row)
-    w, r = torch.randn(n, m), torch.randn(n, n)
-    z = (torch.rand(row["steps"], b, n) < 0.05).float()
+    w, r = torch.randn(n, m).to(x), torch.randn(n, n).to(x)
+    z = (torch.rand(row["steps"], b, n) < 0.05).to(x)
 
     def step():
         x @ w.T
@@ -198,13 +210,16 @@ def serve(name: str, row: dict) -> None:
     """Be one contender: a step for every line read, its time written; at the end rates, memory and optimizer."""
     begun = time.perf_counter()
     step, rates, *more = contenders_of(row)[name](row)
+    done = torch.cuda.synchronize if device_of(row) == "cuda" else lambda: None
     step()
+    done()
     print(json.dumps({"first_s": time.perf_counter() - begun}), flush=True)
     for line in sys.stdin:
         if line.strip() == "end":
             break
         begun = time.perf_counter()
         step()
+        done()
         print(json.dumps(time.perf_counter() - begun), flush=True)
     facts = {"rate": round(rates[-1], 4) if rates else None}
     facts["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
@@ -238,7 +253,7 @@ class Process:
         policy = {"OMP_WAIT_POLICY": "PASSIVE"} if name.startswith("neuro") else {}
         command = [sys.executable, __file__, "--serve", name, "--rows", key]
         if name in peers.CONTENDERS:
-            row = (ROWS | QUICK)[key] | {"words": WORDS, "input_rate": INPUT_RATE}
+            row = (ROWS | QUICK | ON_GPU)[key] | {"words": WORDS, "input_rate": INPUT_RATE}
             command = [os.environ["NEURO_PEERS"], MORE, "--serve", name, "--row", json.dumps(row)]
         self.child = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | policy
@@ -267,7 +282,7 @@ def measure(key: str, row: dict, repeats: int) -> dict:
     print(f"\nrow {key}: {row['neurons']} neurons, {row['inputs']} inputs, T {row['steps']}, B {row['batch']}")
     names = list(contenders_of(row))[: None if row["peers"] else 2]
     if row.get("more") and "NEURO_PEERS" in os.environ:
-        names += peers.CONTENDERS
+        names += peers.CONTENDERS if device_of(row) == "cpu" else peers.ON_GPU
     running = {name: Process(name, key) for name in names}
     taken = {name: [] for name in names}
     for _ in range(repeats):
@@ -286,7 +301,7 @@ def measure(key: str, row: dict, repeats: int) -> dict:
         print(f"  {name:26}{figures}  {table[name]['peak_mb']} MB{told}", flush=True)
     visits = row["neurons"] * row["steps"] * row["batch"]
     return {
-        **{k: row[k] for k in ("neurons", "inputs", "steps", "batch")},
+        **{k: row[k] for k in ("neurons", "inputs", "steps", "batch", "device") if k in row},
         "words": WORDS,
         "input_rate": layers.INPUT_RATE if "layers" in row else INPUT_RATE,
         "contenders": table,
@@ -296,7 +311,7 @@ def measure(key: str, row: dict, repeats: int) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    rows = ROWS | QUICK
+    rows = ROWS | QUICK | ON_GPU
     parser.add_argument("--rows", nargs="+", choices=rows, default=list(ROWS))
     parser.add_argument("--repeats", type=int, default=5, help="turns of each contender")
     parser.add_argument(
@@ -306,7 +321,11 @@ def main() -> None:
     if arguments.serve:
         serve(arguments.serve, rows[arguments.rows[0]])
         return
+    if any(device_of(rows[key]) == "cuda" for key in arguments.rows) and not torch.cuda.is_available():
+        parser.error("rows gpu and gpu-large need a GPU that torch sees")
     facts = circumstances("norse", "snntorch", "numba")
+    if torch.cuda.is_available():
+        facts["gpu"] = torch.cuda.get_device_name()
     if "NEURO_PEERS" in os.environ:
         told = subprocess.run(
             [os.environ["NEURO_PEERS"], MORE, "--versions"], capture_output=True, text=True, check=True
