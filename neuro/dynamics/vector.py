@@ -13,6 +13,7 @@ from neuro.jit import compiled
 LANES = 16
 LINE = 64  # bytes that a processor's cache loads together: a vector
 VECTOR = ir.VectorType(ir.FloatType(), LANES)
+COUNTS = ir.VectorType(ir.IntType(32), LANES)
 MASK = ir.VectorType(ir.IntType(1), LANES)
 INDEX, WORD = ir.IntType(64), ir.IntType(16)
 ZERO = ir.Constant(VECTOR, [0.0] * LANES)
@@ -60,10 +61,10 @@ def store(b, data, index, vector) -> None:
     b.store(vector, b.bitcast(b.gep(data, [index]), VECTOR.as_pointer()), align=4)
 
 
-def splat(b, scalar):
-    """A number 16 times."""
-    nothing = ir.Constant(ir.VectorType(scalar.type, LANES), ir.Undefined)
-    everywhere = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+def splat(b, scalar, times=LANES):
+    """A number 16 times, or as often as is said."""
+    nothing = ir.Constant(ir.VectorType(scalar.type, times), ir.Undefined)
+    everywhere = ir.Constant(ir.VectorType(ir.IntType(32), times), [0] * times)
     return b.shuffle_vector(b.insert_element(nothing, scalar, ir.Constant(ir.IntType(32), 0)), nothing, everywhere)
 
 

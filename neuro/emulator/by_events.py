@@ -5,6 +5,8 @@ Samples run apart from one another, a thread each; few large ones are cut by neu
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,16 +16,18 @@ import torch
 
 from neuro.dynamics import State, step
 from neuro.dynamics.flat import SYN, A, V, choices_of, rows_again, vectors_of
-from neuro.dynamics.stream import BLOCK, count_events, deliver_past, list_events, run_stream, show_spikes
+from neuro.dynamics.stream import BITS, BLOCK, deliver_past, list_events, list_often, run_stream, show_spikes
 from neuro.dynamics.vector import LANES
 from neuro.emulator.parts import Part, cut
 from neuro.emulator.wiring import Wiring
 from neuro.jit import in_parallel
 
-WORTH_A_PART = 2**14  # neurons: with fewer, threads would wait for one another longer than they work
+WORTH_A_PART = 2**14  # neurons: fewer are quicker in one thread where processors have other work, too
 ROOM = 2**16  # spikes a loop may list before it hands them over, if that is more than a step could need
+ROOM_TOGETHER = 2**23  # the same of loops that have to agree on it; memory that no spike is written to is not taken
 
 NOBODY = np.zeros(0, np.int32)
+ONE_AT_A_TIME = threading.Lock()  # loops that wait for one another need all threads of the pool
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +48,9 @@ class ByEvents:
         few = batch < threads and self.wiring.neurons >= WORTH_A_PART
         run = _Replay(self, events, state, history, z_of, v_of, threads if few else 1)
         if few:
-            for b in range(batch):
-                run.in_parts(b, threads)
+            with ONE_AT_A_TIME:
+                for b in range(batch):
+                    run.together(b)
         else:
             in_parallel(threads, run.alone, [(b,) for b in range(batch)])
         return run.shown()
@@ -70,8 +75,10 @@ class _Replay:
 
     def __init__(self, network: ByEvents, events, state: State, history, z_of, v_of, parts: int):
         wiring = network.wiring
-        self.wiring, self.events, self.history, self.z_of, self.v_of = wiring, events, history, z_of, v_of
+        self.wiring, self.history, self.z_of, self.v_of = wiring, history, z_of, v_of
         self.parts, self.sleeps = network.parts(parts), network.sleeps
+        self.events = events.view(np.uint8) if events.dtype == bool else events
+        self.often = 1 if events.dtype == bool else int(events.max(initial=0))
         rests = bool((state.refractory > 0).any())
         self.choices = np.array(choices_of(wiring.model, wiring.constants, rests), np.int64)
         self.state = torch.stack([state.v, state.a, *state.i], 1).numpy().copy()  # [B, 2 + C, N]
@@ -94,44 +101,62 @@ class _Replay:
         """Run one sample, all neurons in one loop, in as many pieces as its spikes need."""
         (part,) = self.parts
         neurons, moving, ring = self._begin(part, b)
-        given, given_at = _listed(self.events[:, b])
-        spikes = np.empty(max(ROOM, 2 * part.vectors * LANES), np.int32)
-        shown = self._shown(part)
-        done, pending = 0, NOBODY
-        while done < len(self.events):
-            spike_at = np.empty(len(self.events) - done + 1, np.int64)
-            source = (part.words, given, given_at[done:], pending, self.wiring.inputs, True)
-            steps = run_stream(
-                neurons, moving, ring, done % len(ring), *source, spikes, spike_at, shown, self.v[b, done:]
-            )
-            self._keep(b, done, spikes, spike_at[: steps + 1])
-            pending = spikes[spike_at[steps - 1] : spike_at[steps]].copy()
-            done += steps
+        given, given_at = self._given(b)
+        spikes = np.empty((1, max(ROOM, 2 * part.vectors * LANES) + BITS), np.int32)
+        first, pending = 0, NOBODY
+        while first < len(self.events):
+            spike_at, done = np.zeros((1, len(self.events) - first + 1), np.int64), np.zeros(2, np.int64)
+            source = (part.words_for(self.often), given, given_at[first:], pending, self.wiring.inputs, 0)
+            shown = (spikes, spike_at, self._shown(part), self.v[b, first:])
+            run_stream(neurons, moving, ring, first % len(ring), *source, *shown, done)
+            steps = int(done[0])
+            self._keep(b, first, spikes[0], spike_at[0, : steps + 1])
+            pending = spikes[0, spike_at[0, steps - 1] : spike_at[0, steps]].copy()
+            first += steps
         self._end(part, moving, b)
 
-    def in_parts(self, b: int, threads: int) -> None:
-        """Run one sample step by step, each part of the neurons in a thread."""
+    def together(self, b: int) -> None:
+        """Run one sample, each part of the neurons in a thread, in pieces that no part's spikes can overflow."""
         begun = [self._begin(part, b) for part in self.parts]
-        room = [
-            (np.empty(part.vectors * LANES, np.int32), np.empty(2, np.int64), self._shown(part)) for part in self.parts
-        ]
-        given, given_at = _listed(self.events[:, b])
+        given, given_at = self._given(b)
+        most = max(part.vectors for part in self.parts) * LANES
+        size = max(1, ROOM_TOGETHER // most)
+        spikes = np.empty((len(self.parts), (min(size, len(self.events)) + 1) * most + BITS), np.int32)
         pending = NOBODY
-        for t in range(len(self.events)):
-            here = given[given_at[t] : given_at[t + 1]]
-            source = (here, np.array([0, len(here)]), pending)
-            jobs = [
-                (neurons, moving, ring, t % len(ring), part.words, *source, self.wiring.inputs + part.first, False)
-                + (spikes, spike_at, shown, self.v[b, t : t + 1])
-                for part, (neurons, moving, ring), (spikes, spike_at, shown) in zip(
-                    self.parts, begun, room, strict=True
+        for first in range(0, len(self.events), size):
+            last = min(first + size, len(self.events))
+            spike_at = np.full((len(self.parts), last - first + 1), -1, np.int64)
+            spike_at[:, 0] = 0
+            jobs, failed = [], []
+            for me, (part, (neurons, moving, ring)) in enumerate(zip(self.parts, begun, strict=True)):
+                source = (
+                    part.words_for(self.often),
+                    given,
+                    given_at[first : last + 1],
+                    pending,
+                    self.wiring.inputs + part.first,
+                    me,
                 )
-            ]
-            in_parallel(threads, run_stream, jobs)
-            pending = np.concatenate([spikes[: spike_at[1]] for spikes, spike_at, _ in room])
-            self._keep(b, t, pending, np.array([0, len(pending)]))
+                shown = (spikes, spike_at, self._shown(part), self.v[b, first:last])
+                jobs.append((failed, neurons, moving, ring, first % len(ring), *source, *shown))
+            in_parallel(len(jobs), _run_part, jobs)
+            for mine, at in zip(spikes, spike_at, strict=True):
+                self._keep(b, first, mine, at)
+            pending = np.concatenate([mine[at[-2] : at[-1]] for mine, at in zip(spikes, spike_at, strict=True)])
         for part, (_, moving, _) in zip(self.parts, begun, strict=True):
             self._end(part, moving, b)
+
+    def _given(self, b: int) -> tuple[np.ndarray, np.ndarray]:
+        """List the sources that have events in a sample, as often as they have one, and where each step's begin."""
+        steps, _, sources = self.events.shape
+        given_at = np.zeros(steps + 1, np.int64)
+        if self.often > 1:
+            given = np.empty(int(self.events[:, b].sum(dtype=np.float64)), np.int32)
+            list_often(self.events, b, given, given_at)
+        else:
+            given = np.empty(steps * sources + BITS, np.int32)
+            list_events(self.events, b, given, given_at)
+        return given, given_at
 
     def _begin(self, part: Part, b: int):
         """Lay out a part's neurons, and what earlier events still send to them."""
@@ -141,12 +166,13 @@ class _Replay:
             vectors_of(self.refractory[b, None, here])[:, 0].copy(),
             np.ones(-(-part.vectors // BLOCK), np.uint8),
         )
-        ring = np.zeros((part.reach + 1, part.vectors * self.wiring.currents * LANES), np.float32)
+        stride = max(part.vectors * self.wiring.currents * LANES, len(part.words[-1]))
+        ring = np.zeros((part.reach + 1, stride), np.float32)
         when, source = np.nonzero(self.history[..., b])
         often = self.history[when, source, b].astype(np.int64)
         sent = when - len(self.history) + (source >= self.wiring.inputs)  # the words of a neuron act a step later
         deliver_past(ring, part.words, np.repeat(source, often), np.repeat(sent, often))
-        return (self.choices, part.kind, part.constants, part.resting, self.sleeps), moving, ring
+        return (self.choices, part.kind, part.until, part.constants, part.resting, self.sleeps), moving, ring
 
     def _shown(self, part: Part) -> np.ndarray:
         """First neuron within the part, place in v, and size of every run of neurons whose membranes are to be shown."""
@@ -182,9 +208,14 @@ class _Replay:
         return [torch.from_numpy(z) for z in self.z], cut, state, self.after
 
 
-def _listed(events: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """List the sources that have events [T, I], as often as they have one, and where each step's begin."""
-    given_at = np.zeros(len(events) + 1, np.int64)
-    given = np.empty(count_events(events), np.int32)
-    list_events(events, given, given_at)
-    return given, given_at
+def _run_part(failed: list, *job) -> None:
+    """Run one of several parts that wait for one another's spikes, unless another one failed."""
+    done, steps = np.zeros(2, np.int64), len(job[-1])
+    try:
+        while done[0] < steps and not failed:
+            run_stream(*job, done)
+            if done[0] < steps:
+                time.sleep(0)  # another part's thread is not running: it may need this processor
+    except BaseException:
+        failed.append(True)
+        raise

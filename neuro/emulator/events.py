@@ -12,9 +12,11 @@ from neuro.dynamics.words import survey
 from neuro.errors import DataError
 from neuro.tables import Tables
 
+SMALL = (torch.bool, torch.uint8)  # kinds of numbers that are listed as they come
+
 
 def check_events(tables: Tables, x) -> torch.Tensor:
-    """Give events of all channels side by side, float32 [T, B, channels].
+    """Give events of all channels side by side [T, B, channels]: truths and bytes as they are, all else in float32.
 
     x: [T, B, n], or {input: [T, B, n]}. Raises DataError where it is not that, or holds what is no number of events.
     """
@@ -34,14 +36,16 @@ def check_events(tables: Tables, x) -> torch.Tensor:
                 "the same for every input"
             )
         _check_numbers(name, part, tables)
-    whole = [part.float() for part in parts.values()]
+    kinds = {part.dtype for part in parts.values()}
+    whole = [part if kinds == {part.dtype} and part.dtype in SMALL else part.float() for part in parts.values()]
     return (torch.cat(whole, -1) if len(whole) > 1 else whole[0]).contiguous()
 
 
 def _tensor(name: str, values) -> torch.Tensor:
     try:
         if isinstance(values, np.ndarray):
-            values = values.astype(np.float64 if values.dtype.kind in "u" else values.dtype)
+            large = values.dtype.kind == "u" and values.dtype.itemsize > 1  # which torch cannot compare
+            values = np.require(values, np.float64 if large else values.dtype, "CW")
         tensor = torch.as_tensor(values).detach().cpu()
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(f"input {name} is no array of numbers ({str(error)[:80]})") from None
@@ -64,6 +68,8 @@ def _check_numbers(name: str, part: torch.Tensor, tables: Tables) -> None:
 
 def _survey(part: torch.Tensor) -> tuple[float, float, bool]:
     """Least and largest number, not finite if one is not, and whether all are whole."""
+    if part.dtype == torch.bool:
+        return 0, 1, True
     if part.dtype == torch.float32:
         low, high, whole = survey(part.contiguous().numpy().reshape(-1))
         return float(low), float(high), bool(whole)

@@ -92,6 +92,122 @@ def test_parts_in_threads_equal_the_whole(monkeypatch, seed):
     same(*both(wiring(seed=seed), events(seed, batch=2)))
 
 
+@pytest.mark.parametrize("room", [1, 100])
+def test_parts_in_pieces_equal_the_whole(monkeypatch, room):
+    monkeypatch.setattr(by_events, "WORTH_A_PART", 1)
+    monkeypatch.setattr(by_events, "ROOM_TOGETHER", room)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    same(*both(wiring(seed=4), events(4, batch=1)))
+
+
+def test_a_part_that_fails_is_not_waited_for(monkeypatch):
+    """The other part's thread ends, too, and the next run is as ever."""
+    monkeypatch.setattr(by_events, "WORTH_A_PART", 1)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    expected, _ = both(wiring(), events(4, batch=1))
+    as_ever = by_events.run_stream
+
+    def first_part_fails(*job):
+        if job[9] == 0:
+            raise KeyboardInterrupt
+        as_ever(*job)
+
+    monkeypatch.setattr(by_events, "run_stream", first_part_fails)
+    with pytest.raises(KeyboardInterrupt):
+        both(wiring(), events(4, batch=1))
+    monkeypatch.setattr(by_events, "run_stream", as_ever)
+    same(expected, both(wiring(), events(4, batch=1))[1])
+
+
+def of_small_numbers(model, sizes=(300, 230), low=-2, high=4, density=0.15, own=0.5, one=1):
+    """Words that are small multiples of a number of the target's own, all of which act after the same time."""
+    g, neurons = np.random.default_rng(7), sum(sizes)
+    number = g.integers(low, high, (CURRENTS * neurons, INPUTS + neurons))
+    number[g.random(number.shape) >= density] = 0
+    number[:, INPUTS:] *= g.random((len(number), neurons)) < own
+    number[0, :2] = one, 1
+    dense = number * g.integers(1, 400, (len(number), 1))
+    weights = {0: dense.copy(), 1: dense.copy()}
+    weights[0][:, INPUTS:], weights[1][:, :INPUTS] = 0, 0
+    grid = 2.0 ** g.integers(-12, -8, neurons)
+    weights = {delay: csr_array(part.astype(float)) for delay, part in weights.items()}
+    return Wiring(model, stack(SETS, list(sizes)), weights, grid, CURRENTS, INPUTS)
+
+
+@pytest.mark.parametrize(
+    "model", MODELS[::7], ids=lambda m: f"{m.leak}-{m.reset}-{m.refractory}-{m.floor}-{m.adaptation}"
+)
+def test_rows_of_half_bytes_equal_the_steps(model):
+    wired = of_small_numbers(model)
+    (part,) = ByEvents(wired).parts(1)
+    assert part.often >= 1 and part.words_for(1)[3].size and not part.words_for(part.often + 1)[3].size
+    for most in (1, part.often, part.often + 1):
+        expected, got = both(wired, events(6, most=most))
+        assert 0.001 < expected[0][1].mean() < 0.95
+        same(expected, got)
+
+
+def test_rows_serve_only_where_they_hold_every_word_and_sum():
+    def often(**changed):
+        return ByEvents(of_small_numbers(MODELS[0], **changed)).parts(1)[0].often
+
+    assert often(one=-8) and not often(one=-9) and often(one=7) and not often(one=8)
+    assert not often(low=-8, high=-7, density=0.4, own=1.0)  # sums beyond −128
+    assert not often(density=0.01)  # too few words
+    late = of_small_numbers(MODELS[0])
+    late.weights[2] = late.weights.pop(1)
+    assert not ByEvents(late).parts(1)[0].often  # words that act after different times
+
+
+def test_rows_in_parts_in_threads_equal_the_steps(monkeypatch):
+    monkeypatch.setattr(by_events, "WORTH_A_PART", 1)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    wired = of_small_numbers(MODELS[0])
+    assert all(part.often for part in ByEvents(wired).parts(3))
+    same(*both(wired, events(8, batch=2, most=1)))
+
+
+def test_vectors_of_many_kinds_equal_the_steps():
+    """Runs of one, two, … vectors with constants of their own, and vectors where they meet."""
+    sizes = [16, 32, 5, 16, 11, 48, 16, 16, 3, 170]
+    often = {"theta": 0.5, "beta": 0.25, "decay_a": 0.5}
+    sets = [ParameterSet(0.5 + k / 40, (0.75, 0.5), refractory_steps=k % 3, **often) for k in range(len(sizes))]
+    for model in MODELS[::11]:
+        expected, got = both(wiring(model, sizes=sizes, sets=sets), events(5))
+        same(expected, got)
+
+
+def test_sources_of_very_many_words_equal_the_steps():
+    """More lines of words a source than are named at once, and more a step than are kept."""
+    g, sizes = np.random.default_rng(3), (600, 500)
+    dense = g.integers(-40, 45, (CURRENTS * 1100, INPUTS + 1100)).astype(float)
+    inputs, own = dense.copy(), dense
+    inputs[:, INPUTS:], own[:, :INPUTS] = 0, 0
+    weights = {0: csr_array(inputs), 2: csr_array(own)}
+    wired = Wiring(MODELS[0], stack(SETS, list(sizes)), weights, np.full(1100, 2.0**-8), CURRENTS, INPUTS)
+    expected, got = both(wired, events(9, steps=12, batch=1))
+    assert expected[0][1].sum(-1).max() > 100
+    same(expected, got)
+
+
+@pytest.mark.parametrize("kind", [bool, np.uint8, np.float32])
+@pytest.mark.parametrize("channels", [1, 64, 150])
+def test_events_of_any_kind_are_listed(kind, channels):
+    """One a channel, or several; words of 64 channels and what is left."""
+    g = np.random.default_rng(channels)
+    dense = np.zeros((CURRENTS * 53, channels + 53))
+    dense[:, :channels] = g.integers(-40, 60, (CURRENTS * 53, channels))
+    wired = Wiring(MODELS[0], stack(SETS, [30, 23]), {0: csr_array(dense)}, np.full(53, 2.0**-8), CURRENTS, channels)
+    x = (g.random((30, 3, channels)) < 0.2).astype(kind)
+    for most in (1,) if kind is bool else (1, 3):
+        silence = np.zeros((0, channels + 53, 3))
+        shown = ([slice(0, 53)], [slice(0, 53)])
+        asked = (State.zero(3, 53, CURRENTS), silence, *shown)
+        expected, got = BySteps(wired).advance(x * kind(most), *asked), ByEvents(wired).advance(x * kind(most), *asked)
+        assert expected[0][0].any()
+        same(expected, got)
+
+
 def test_blocks_that_have_come_to_rest_wake_again():
     """Membranes that decay by 1/16 a step are exactly 0 after some forty; events after 300 silent steps then count."""
     quick = [ParameterSet(0.0625, (0.0625, 0.0625), theta=1.0, refractory_steps=1)]
