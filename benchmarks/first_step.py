@@ -27,7 +27,7 @@ CHILD = """
 import time
 begun = time.perf_counter()
 import speed
-made = speed.network(speed.ROWS["1"], 0.5)
+made = speed.network(speed.ROWS["1"], speed.gains_of(speed.ROWS["1"])[2])
 x, g = speed.events(speed.ROWS["1"]), speed.gradient(speed.ROWS["1"])
 ready = time.perf_counter()
 (made(x, record=("hidden",), membranes=False)[1].spikes["hidden"] * g).sum().backward()
@@ -54,7 +54,7 @@ def bytes_a_slot() -> dict:
     from neuro.rewiring import QRewiring
 
     row, lists = speed.ROWS["5"], {}
-    network = speed.network(row, 0.355, storage="slots", reserve=0)
+    network = speed.network(row, speed.gains_of(row)[0], storage="slots", reserve=0)
     optimizer = QRewiring(torch.optim.Adam(network.parameter_groups(1e-3)), network)
     listeners = Run._listeners
 

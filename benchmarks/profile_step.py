@@ -61,7 +61,7 @@ def profile(row: dict, taken: Counter, repeats: int) -> dict:
     if "layers" in row:
         step, rates, *_ = layers.CONTENDERS["neuro, slots"](row)
     else:
-        step, rates, *_ = speed.ours(row, 0.355, storage="slots", reserve=0)
+        step, rates, *_ = speed.ours(row, speed.gains_of(row)[0], storage="slots", reserve=0)
     found = []
     for _ in range(repeats + 2):
         taken.clear()
