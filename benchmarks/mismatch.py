@@ -12,6 +12,8 @@ adversarial  redrawn, with factors of words climbing the loss before each step
 all          the same, with factors of thresholds and time constants climbing too
 calibrated   plain, then fine-tuned on each of 3 devices: words, base weights and a read-out beside the chip
 biases       the same, base weights (and that read-out) alone
+constants    the same, base weights and the time constants of every core (and that read-out)
+everything   calibrated, with the time constants of every core
 both         redrawn, then calibrated
 longer       plain, fine-tuned as long on the chip as described: what more training alone brings
 
@@ -45,11 +47,13 @@ TRAINED = {  # method: (epochs, overrides)
     "adversarial": (20, ("training.mismatch={redraw: batch, attack_steps: 1, attack_size: 0.5}",)),
     "all": (20, ("training.mismatch={redraw: batch, attack_steps: 1, attack_size: 0.5, attack_on: all}",)),
 }
-TUNED = {  # method: (trained by, what is set, device's scale)
-    "calibrated": ("plain", "all", 1.0),
-    "longer": ("plain", "all", 0.0),
-    "both": ("redrawn", "all", 1.0),
-    "biases": ("plain", "biases", 1.0),
+TUNED = {  # method: (trained by, what is set, constants set beside it, device's scale)
+    "calibrated": ("plain", "all", (), 1.0),
+    "longer": ("plain", "all", (), 0.0),
+    "both": ("redrawn", "all", (), 1.0),
+    "biases": ("plain", "biases", (), 1.0),
+    "constants": ("plain", "biases", ("tau_mem", "tau_syn"), 1.0),
+    "everything": ("plain", "all", ("tau_mem", "tau_syn"), 1.0),
 }
 METHODS = (*TRAINED, *TUNED)
 START, END = "<!-- mismatch: made by `python benchmarks/mismatch.py --table` -->", "<!-- end of mismatch -->"
@@ -80,15 +84,15 @@ def by_training(task: str, method: str, seed: int, runs: Path) -> dict:
 
 def by_tuning(task: str, method: str, seed: int, runs: Path) -> dict:
     """Figures of networks fine-tuned for a device each, before and after, on that device."""
-    begun_by, settings, scale = TUNED[method]
+    begun_by, settings, constants, scale = TUNED[method]
     run = trained(task, begun_by, seed, runs)
     before, after, violations = [], [], 0
     for number in range(CALIBRATED if scale else 1):
         device = neuro.virtual_chip(run.chip, number, scale)
         folder = runs / f"{task}-{method}-{seed}-device{number}"
         begun = (folder / "run.json").exists()
-        options = {"epochs": TUNING_EPOCHS, "settings": settings, "resume": begun, "progress": progress_for("auto")}
-        tuned = neuro.calibrate(run, device, folder, **options)
+        options = {"settings": settings, "constants": constants, "epochs": TUNING_EPOCHS, "resume": begun}
+        tuned = neuro.calibrate(run, device, folder, **options, progress=progress_for("auto"))
         before.append(evaluate(run, virtual=device).accuracy)
         after.append(evaluate(tuned, virtual=device).accuracy)
         violations += sum(m["violations"] for m in tuned.metrics)

@@ -17,7 +17,9 @@ def command(
     virtual: Annotated[Path, typer.Option("--virtual", help="File of the device, drawn or measured.")],
     out: Annotated[Path, typer.Option("--out", help="Run folder to write, new or empty.")],
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="Passes over the training samples.")] = 10,
-    lr: Annotated[float | None, typer.Option("--lr", help="Learning rate; default 0.3 times that of training.")] = None,
+    lr: Annotated[
+        float | None, typer.Option("--lr", help="Learning rate; default 0.3 times that of training, 0.1 for biases.")
+    ] = None,
     settings: Annotated[str, typer.Option("--settings", help="What may be set: all, or biases alone.")] = "all",
     constants: Annotated[
         str, typer.Option("--constants", help="Biases to set, too: of tau_mem, tau_syn and threshold, with commas.")

@@ -24,6 +24,7 @@ from neuro.training.start import checked_data
 
 DEVICE = "device.safetensors"
 LR_SHARE = 0.3  # of the learning rate the network was trained with
+BIAS_LR = 0.1  # of biases alone: their latents are logarithms of currents, and a DAC's steps are per cents
 SETTINGS = ("all", "biases")
 
 
@@ -43,21 +44,22 @@ def calibrate(
 
     settings: "all" sets words, base weights and a linear read-out; "biases" leaves words as they are. constants: those of
     tau_mem, tau_syn and threshold whose biases are set, too, beside any the task trains; they begin at the code nearest to
-    what they were, and move at the learning rate of words unless the task has one for them. lr: default 0.3 times that of
-    training. The network stays that of the chip as described, so that it exports and verifies as ever; the device lies
-    beside it, and its accuracy there chooses the best network, the one to begin with included.
+    what they were. lr: default 0.3 times that of training, 0.1 for biases alone; constants move at 0.1 unless the task has
+    a rate for them. The network stays that of the chip as described, so that it exports and verifies as ever; the device
+    lies beside it, and its accuracy there chooses the best network, the one to begin with included.
     Raises DescriptionError for a device of another chip, RunError where the folder is taken.
     """
     run = load_run(run) if isinstance(run, str | Path) else run
     if settings not in SETTINGS:
         raise DescriptionError(f"settings is {settings!r}, allowed: {', '.join(SETTINGS)}")
     virtual.refuse_other(run.chip)
-    rate = LR_SHARE * run.task.training.lr if lr is None else lr
+    default = BIAS_LR if settings == "biases" else LR_SHARE * run.task.training.lr
+    rate = default if lr is None else lr
     task = with_training(run.task, "calibrate", epochs=epochs, lr=rate, mismatch=None)
     if constants:
         sought = dict.fromkeys([*run.task.trainable, *constants])
         own_rate = run.task.training.constant_lr
-        task = with_training(task, "calibrate", constant_lr=rate if own_rate is None else own_rate)
+        task = with_training(task, "calibrate", constant_lr=BIAS_LR if own_rate is None else own_rate)
         task = with_trainable(task, "calibrate", sought)
     network = _network(run, task)
     if settings == "biases":
