@@ -43,7 +43,7 @@ BLOCK = 16  # vectors that are passed over together while they rest: 256 neurons
 FULL = 2**10  # lines that are named before their words are added
 FEW = 4  # events whose words are rather added one by one
 STEPS_TO_DOZE = 64  # between looks whether a block has come to rest
-PATIENCE = 2**12  # looks for the spikes of another thread before it is given time
+PATIENCE = 2**15  # looks for the spikes of another thread before it is given time
 
 
 @compiled

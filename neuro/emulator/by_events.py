@@ -215,7 +215,7 @@ def _run_part(failed: list, *job) -> None:
         while done[0] < steps and not failed:
             run_stream(*job, done)
             if done[0] < steps:
-                time.sleep(0)  # another part's thread is not running: it may need this processor
+                time.sleep(5e-5)  # another part is not running: it may need this processor, and its turn comes sooner
     except BaseException:
         failed.append(True)
         raise
