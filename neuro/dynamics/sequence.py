@@ -11,7 +11,7 @@ from neuro.dynamics import columns, flat, words, worth
 from neuro.dynamics import tile as t16
 from neuro.dynamics.model import State
 from neuro.dynamics.tape import Tape
-from neuro.dynamics.vector import LANES, lined_up
+from neuro.dynamics.vector import LANES
 from neuro.jit import in_parallel
 
 TAPE = 2**28  # bytes that what is kept for the way back may take; beyond, running steps a second time is also quicker
@@ -137,8 +137,7 @@ class Run:
 
     def forward(self, v_of: Sequence[int]) -> list[torch.Tensor]:
         """Run all tiles through all steps; gives the membranes [T, B, n] of populations v_of after each step."""
-        number = np.dtype(np.float32)
-        shown = [lined_up((self.steps, self.batch, len(self.weights[k])), number) for k in v_of]
+        shown = [self.network.buffers.lend((self.steps, self.batch, len(self.weights[k]))) for k in v_of]
         keeps = self.learns and not self.again
         self.tape = self._tape(self.steps if keeps else max(self.lengths), keeps, bool(shown))
         for first, last in self.spans:
@@ -206,7 +205,7 @@ class Run:
     def spikes(self, population: int) -> torch.Tensor:
         """Give spikes [T, B, n] of a population as zeros and ones."""
         low, size = self.network.first[population], len(self.weights[population])
-        z = lined_up((self.steps, self.batch, size), np.dtype(np.float32))
+        z = self.network.buffers.lend((self.steps, self.batch, size))
         bits = self.bits[:, self.past :, self.own + low : self.own + low + size]
         in_parallel(self.threads, words.unpack_spikes, [(bits[k], z, k * LANES) for k in range(self.tiles)])
         return torch.from_numpy(z)

@@ -8,6 +8,7 @@ exact, so their order does not matter, and what follows them is done in the same
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -129,16 +130,29 @@ class _Buffers:
         self.free: dict[tuple, list[np.ndarray]] = {}
 
     def take(self, shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
-        left = self.free.get((shape, kind))
-        return left.pop() if left else lined_up(shape, kind)
+        try:
+            return self.free[shape, kind].pop()
+        except (KeyError, IndexError):
+            return lined_up(shape, kind)
+
+    def lend(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Give an array of float32 to others; it comes back by itself when nobody holds it any more."""
+        array = self.take(shape, np.dtype(np.float32))
+        lent = array.view()
+        weakref.finalize(lent, self.give, array).atexit = False
+        return lent
 
     def give(self, array: np.ndarray) -> None:
-        """Keep an array for the next run: a few of a shape, and of few shapes, the last ones used."""
-        key = array.shape, array.dtype
-        kept = self.free.pop(key, [])
-        self.free[key] = [*kept, array][:KEPT_OF_A_SHAPE]
-        while len(self.free) > KEPT_SHAPES:
-            self.free.pop(next(iter(self.free)))
+        """Keep an array for the next run: a few of a shape, and of few shapes, the last ones used.
+
+        May be called in any thread at any time: each operation on a list or on the whole is one that Python does at once.
+        """
+        kept = self.free.pop((array.shape, array.dtype), [])
+        kept.append(array)
+        del kept[KEPT_OF_A_SHAPE:]
+        self.free[array.shape, array.dtype] = kept
+        for key in list(self.free)[:-KEPT_SHAPES]:
+            self.free.pop(key, None)
 
     def __getstate__(self) -> dict:
         return {"free": {}}  # copies of a network need none of them

@@ -221,6 +221,22 @@ def test_a_copy_carries_no_buffers(make, events):
     assert torch.equal(twin(x)[0], network(x)[0])
 
 
+def test_what_is_held_is_not_written_to_again(make, events):
+    network = make("generic")
+    first, other = (events(network, steps=40, batch=64, seed=s) for s in (0, 1))
+    held = network(first, record=("hidden",))[1].spikes["hidden"]
+    part, place, before = held[3:, 1].detach(), held.data_ptr(), held.detach().clone()
+    again = network(other, record=("hidden",))[1].spikes["hidden"]
+    assert torch.equal(held, before) and not torch.equal(held, again)
+    del held
+    network(other, record=("hidden",))
+    assert torch.equal(part, before[3:, 1])
+    free = network._words(torch.device("cpu")).spiking.buffers.free
+    assert place not in {array.ctypes.data for arrays in free.values() for array in arrays}
+    del part
+    assert place in {array.ctypes.data for arrays in free.values() for array in arrays}
+
+
 def test_a_load_that_fails_leaves_the_network_as_it_was(make, events):
     network, other = make("generic"), make("generic", populations={"hidden": {"size": 6}, "out": {"size": 5}})
     before = {k: v.clone() for k, v in network.state_dict().items()}
