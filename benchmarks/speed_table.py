@@ -43,11 +43,45 @@ def parts(rows: dict) -> str:
     return "\n".join(lines)
 
 
+def replays(rows: dict) -> str:
+    """How many times real time each replay runs, median and best."""
+    names = list(rows["stream"]["contenders"])
+    lines = ["| row | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    for key, row in rows.items():
+        modelled = row["steps"] * row["samples"] * 1e-3
+        cells = [_times(row["contenders"].get(name), modelled) for name in names]
+        size = f"{row['neurons']:,} neurons, {row['samples']} sample{'s' * (row['samples'] > 1)}"
+        lines.append(f"| {key}: {size} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _times(found: dict | None, modelled: float) -> str:
+    if found is None:
+        return ""
+    return f"{found['times_real_time']:,.4g} × (best {modelled / found['seconds'][0]:,.4g}), {found['rate_hz']:.0f} Hz"
+
+
+def first_steps(found: dict) -> str:
+    """Seconds of the first step, and bytes a slot."""
+    lines = ["| | import and network | first step |", "|---|---|---|"]
+    lines += [
+        f"| machine code {name} | {row['import_and_network_s']:.1f} s | {row['first_step_s']:.1f} s |"
+        for name, row in found["first_step"].items()
+    ]
+    sizes = found["bytes_a_slot"]
+    lines += ["", "| bytes a slot | " + " | ".join(sizes["stays"]) + " | in all | lists of words while a step runs |"]
+    cells = [*sizes["stays"].values(), sizes["stays, in all"], sum(sizes["lists of a step"].values())]
+    lines += ["|---" * (len(cells) + 1) + "|", "| | " + " | ".join(f"{cell:.0f}" for cell in cells) + " |"]
+    return "\n".join(lines)
+
+
 def main() -> None:
-    for name, script, write in (("speed", "speed.py", table), ("profile_step", "profile_step.py", parts)):
+    tables = {"speed": table, "profile_step": parts, "replay": replays, "first_step": first_steps}
+    for name, write in tables.items():
         path = RESULTS / f"{name}.json"
-        text = write(json.loads(path.read_text())["rows"]) if path.exists() else "not run"
-        write_between(name, script, text, fenced=False)
+        found = json.loads(path.read_text()) if path.exists() else None
+        text = "not run" if found is None else write(found.get("rows", found))
+        write_between(name, f"{name}.py", text, fenced=False)
 
 
 if __name__ == "__main__":
