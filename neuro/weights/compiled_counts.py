@@ -14,6 +14,9 @@ import numpy as np
 from neuro.jit import compiled, estimated
 
 GUESSES = 24
+NEAR = 7 / 8  # of the row before's threshold: most rows' lie above that, and few entries of a wide row have to be looked at
+WIDE = 4  # times its words
+BLOCK = 16  # entries of one current that are passed over together
 CAREFUL = 1 - 2.0**-20  # keeps what rounding might otherwise leave out
 FEW = 2.0**44  # sizes below it: the closed form for the number of words errs by less than one
 
@@ -41,7 +44,9 @@ def count_rows(kinds, most, latent, bases, budget, code, weight, allowed):
     last = 0.0  # the row before's threshold: neurons of a population are alike, and a wrong guess costs time only
     for row in range(rows):
         base, values = bases[row if len(bases) > 1 else 0], latent[row].reshape(-1)
-        for least in (last / 2, 0.0):
+        for least in (NEAR * last, last / 2, 0.0):
+            if least == NEAR * last and width < WIDE * most and last > 0:
+                continue
             count = _worth_a_word(values, base, kinds, lines, least, entry)
             if len(allowed):
                 count = _permitted(allowed[row], entry, count)
@@ -88,7 +93,17 @@ def _worth_a_word(values, base, kinds, lines, least, entry):
                     up[current] = size
                 else:
                     down[current] = -size
+    high, low = np.float32(up[0] * CAREFUL), np.float32(down[0] * CAREFUL)
     count = e = 0
+    while currents == 1 and e + BLOCK <= len(values):
+        some = False
+        for j in range(BLOCK):
+            some |= (values[e + j] >= high) | (values[e + j] <= low)
+        if some:
+            for j in range(BLOCK):
+                entry[count] = e + j
+                count += (values[e + j] >= high) | (values[e + j] <= low)
+        e += BLOCK
     while e < len(values):
         for current in range(currents):
             high, low = up[current], down[current]
