@@ -1,4 +1,4 @@
-"""Contenders of `speed.py` in a Python of their own: SpikingJelly, jax, brainevent, Rockpool's LIFTorch and DynapSim.
+"""Contenders of `speed.py` and `replay.py` in a Python of their own: SpikingJelly, jax, brainevent, and two of Rockpool.
 
 Run by the Python that NEURO_PEERS names (torch jax numba brainevent rockpool; spikingjelly without its torchvision):
 
@@ -7,7 +7,8 @@ Run by the Python that NEURO_PEERS names (torch jax numba brainevent rockpool; s
 Each is what its documentation shows for a recurrent layer with surrogate gradients: SpikingJelly's recurrent container
 with its stateful neuron stepped by hand (its fused multi-step mode has no recurrence); jax with a scan under jit, dense and
 with brainevent's fixed number of connections a neuron, spikes as its binary arrays (its numba backend on a CPU); Rockpool's
-modules over whole sequences, DynapSim under jit. Events in, a given gradient of every spike, gradients of all weights out.
+modules over whole sequences, DynapSim under jit. Events in, a given gradient of every spike, gradients of all weights out;
+for `replay.py` ("forward" in the row) events in, spikes out.
 """
 
 from __future__ import annotations
@@ -110,15 +111,24 @@ def _jax_step(row: dict, weights: tuple, drive):
         spikes = jax.lax.scan(advance, (zero, zero, zero), x)[1]
         return (spikes * g).sum(), spikes.mean()
 
-    both = jax.jit(jax.value_and_grad(run, has_aux=True))
+    both = _way(row, run)
     rates = []
 
     def step():
         (_, rate), grads = both(weights)
-        jax.block_until_ready(grads)
+        jax.block_until_ready((rate, grads))
         rates.append(float(rate))
 
     return step, rates
+
+
+def _way(row: dict, run):
+    """Compile value and gradient of a run, or for a replay the run alone."""
+    import jax
+
+    if row.get("forward"):
+        return jax.jit(lambda weights: ((0.0, run(weights)[1]), ()))
+    return jax.jit(jax.value_and_grad(run, has_aux=True))
 
 
 def jax_step(row: dict):
@@ -136,7 +146,7 @@ def brainevent_step(row: dict):
 
     rng, n, m, words = np.random.default_rng(1), row["neurons"], row["inputs"], row["words"]
     heard = jnp.asarray(np.argsort(rng.random((n, m + n)), 1)[:, :words].astype(np.int32))
-    data = jnp.asarray(rng.standard_normal((n, words)).astype(np.float32) * 0.5 / words**0.5)
+    data = jnp.asarray(rng.standard_normal((n, words)).astype(np.float32) * row.get("gain", 0.5) / words**0.5)
 
     def drive(weight, x, z):
         spikes = brainevent.BinaryArray(jnp.concatenate([x, z], 1))
@@ -158,19 +168,16 @@ def dynapsim_step(row: dict):
         LinearJax((row["inputs"], n), has_bias=False), DynapSim((n, n), has_rec=True, rng_key=jax.random.PRNGKey(0))
     )
 
-    @jax.jit
-    def both(parameters):
-        def run(parameters):
-            spikes = network.set_attributes(parameters).evolve(x)[0]
-            return (spikes * g).sum(), spikes.mean()
+    def run(parameters):
+        spikes = network.set_attributes(parameters).evolve(x)[0]
+        return (spikes * g).sum(), spikes.mean()
 
-        return jax.value_and_grad(run, has_aux=True)(parameters)
-
+    both = _way(row, run)
     parameters, rates = network.parameters(), []
 
     def step():
         (_, rate), grads = both(parameters)
-        jax.block_until_ready(grads)
+        jax.block_until_ready((rate, grads))
         rates.append(float(rate))
 
     return step, rates

@@ -3,6 +3,7 @@
 stream: 1,024 recurrent neurons of 64 words, 256 input channels, one sample, exported to tables; Brian2 gets the same words,
 events and equations, in its C++ standalone mode (compilation left out) and its Cython mode. many: the same network, 256
 samples side by side. mesh: 230,400 neurons of 64 words, as many as 15 x 15 chips of four cores hold, laid out by hand.
+brainevent and Rockpool's DynapSim (under jit, in the Python that NEURO_PEERS names) run random networks of the same size.
 Each contender in a process of its own; the time is that of running, after a first run of a few steps.
 
 Goals of `stream`: 1,200 times real time, 5.5 times Brian2's C++ mode, 20 times its Cython mode. A step of 0.83 us leaves
@@ -17,10 +18,12 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 from machine import circumstances, save
@@ -161,11 +164,36 @@ def timed(function) -> float:
     return time.perf_counter() - begun
 
 
+PEERS = ("brainevent, 64 a neuron", "Rockpool DynapSim")
 CONTENDERS = {
     "neuro": lambda row: board(row) if row == "mesh" else ours(row),
     "Brian2, C++ standalone": lambda row: brian(row, True),
     "Brian2, Cython": lambda row: brian(row, False),
 }
+
+
+class Peer:
+    """A simulator in the Python of NEURO_PEERS: a network of its own of the same size, over a tenth of the time."""
+
+    share = 10
+
+    def __init__(self, name: str, row: str):
+        size = {
+            "neurons": NEURONS,
+            "inputs": INPUTS,
+            "words": WORDS,
+            "steps": STEPS[row] // self.share,
+            "batch": SAMPLES[row],
+        }
+        told = json.dumps({**size, "input_rate": INPUT_RATE[row], "forward": True, "gain": 0.38})
+        command = [os.environ["NEURO_PEERS"], Path(__file__).with_name("peers.py"), "--serve", name, "--row", told]
+        self.child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.child.stdout.readline()
+
+    def ask(self, what: str) -> float:
+        print("end" if what == "rate" else "step", file=self.child.stdin, flush=True)
+        found = json.loads(self.child.stdout.readline())
+        return 1e3 * found["rate"] if what == "rate" else self.share * found
 
 
 class Process:
@@ -193,6 +221,8 @@ def measure(row: str, repeats: int) -> dict:
     """Time one row, contenders in turn."""
     peers = row == "stream" and importlib.util.find_spec("brian2")
     running = {name: Process(name, row) for name in list(CONTENDERS)[: None if peers else 1]}
+    if row == "stream" and "NEURO_PEERS" in os.environ:
+        running |= {name: Peer(name, row) for name in PEERS}
     taken = {name: [] for name in running}
     for _ in range(repeats):
         for name, process in running.items():

@@ -14,7 +14,9 @@ import numpy as np
 from neuro.jit import compiled, estimated
 
 GUESSES = 24
-NEAR = 7 / 8  # of the row before's threshold: most rows' lie above that, and few entries of a wide row have to be looked at
+NEAR = (
+    7 / 8
+)  # of the row before's threshold: most rows' lie above that, and few entries of a wide row have to be looked at
 WIDE = 4  # times its words
 BLOCK = 16  # entries of one current that are passed over together
 CAREFUL = 1 - 2.0**-20  # keeps what rounding might otherwise leave out
