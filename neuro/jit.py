@@ -73,6 +73,15 @@ def in_parallel(threads: int, function: Callable, jobs: Sequence[tuple]) -> None
                 helper.result()
 
 
+def renewed_in_child(make: Callable[[], object]) -> None:
+    """Call this in processes that are forked from this one: threads, and locks they hold, do not come along."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=make)
+
+
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, "neuro")
+
+
+renewed_in_child(_pool.cache_clear)

@@ -24,11 +24,6 @@ from neuro.cli.show import (
 NAME, SHORT = "train", "Train a task within a chip."
 
 
-def _of_this_process(device: str) -> str:
-    """Give each process that torchrun started a GPU of its own."""
-    return f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and "LOCAL_RANK" in os.environ else device
-
-
 def command(
     task: Annotated[str, typer.Argument(help="Task name or YAML file; `neuro tasks` lists names.")],
     chip: Chip,
@@ -62,7 +57,7 @@ def command(
         out,
         seed=seed,
         resume=resume,
-        device=_of_this_process(device),
+        device=device,
         progress=progress_for("quiet" if as_json else "auto"),
     )
     if int(os.environ.get("RANK", "0")):  # torchrun: the first process speaks for all

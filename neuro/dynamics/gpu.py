@@ -7,7 +7,9 @@ piece. Spikes are those of `neuro.dynamics.step`, bit for bit; no sum is made by
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import cache, cached_property
 
 import numpy as np
@@ -29,6 +31,10 @@ BYTE = 255
 
 class OnGpu(Spiking):
     """A network whose sequences run on the device of its constants; `run` takes sources as tensors on it."""
+
+    def run(self, weights, *rest, **options):
+        with _chosen(weights[0].device):
+            return super().run(weights, *rest, **options)
 
     def sequence(self, weights, sources, learns: bool, cut: int | None, tunes: bool) -> _Sequence:
         return _Sequence(self, weights, sources, learns, cut, tunes)
@@ -166,6 +172,10 @@ class _Sequence:
 
     def backward(self, to_z, to_v, needed: Sequence[bool]) -> list[torch.Tensor | None]:
         """Give dL/dW of every population that needs it; to_z and to_v: what `side_by_side` gave."""
+        with _chosen(self.device):
+            return self._backward(to_z, to_v, needed)
+
+    def _backward(self, to_z, to_v, needed: Sequence[bool]) -> list[torch.Tensor | None]:
         network, size = self.network, (self.network.neurons, self.batch)
         grads = [torch.zeros_like(w) if need else None for w, need in zip(self.weights, needed, strict=True)]
         listeners, longest = self._listeners(), int(network.delays.max())
@@ -228,6 +238,11 @@ class _Sequence:
         return out
 
 
+def _chosen(device: torch.device):
+    """Make a GPU the one that kernels are launched on: Triton does not look where tensors are."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
+
+
 def _at(tape: torch.Tensor | None, t: int) -> torch.Tensor | None:
     """A step of a tape, or nothing where it is not kept."""
     return tape[t] if tape is not None and t < len(tape) else None
@@ -236,6 +251,18 @@ def _at(tape: torch.Tensor | None, t: int) -> torch.Tensor | None:
 @cache
 def proven(device: torch.device, model: NeuronModel) -> bool:
     """Whether the loops give on a device, to the bit, what the step gives on the CPU: tried once a process and model."""
+    try:
+        if _gives_the_same(device, model):
+            return True
+        told = "gave other spikes than the reference"
+    except Exception as error:  # whatever a compiler or driver may say
+        told = f"did not run ({str(error).splitlines()[0][:120] if str(error) else type(error).__name__})"
+    warnings.warn(f"Triton's loops {told} on {device}: tensors serve there, more slowly", RuntimeWarning, stacklevel=2)
+    return False
+
+
+def _gives_the_same(device: torch.device, model: NeuronModel) -> bool:
+    """Run a small network by the loops, and by the step."""
     g = torch.Generator().manual_seed(0)
     sets = [
         ParameterSet(

@@ -70,7 +70,7 @@ def heard(spoken, b, batch, first, last, offset, weight, inside):
     for k in range(0, tl.max(last - first, 0)):
         there = first + k < last
         word = tl.load(weight + first + k, there, 0.0)[:, None]
-        place = tl.load(offset + first + k, there, 0)[:, None]
+        place = tl.load(offset + first + k, there, 0).to(tl.int64)[:, None]
         total += word * tl.load(spoken + place * batch + b[None, :], there[:, None] & inside, 0).to(tl.float32)
     return total
 
@@ -115,7 +115,7 @@ def forward_step(
     n = tl.program_id(0) * NEURONS + tl.arange(0, NEURONS)
     b = tl.program_id(1) * SAMPLES + tl.arange(0, SAMPLES)
     inside = (n < neurons)[:, None] & (b < batch)[None, :]
-    place, size = n[:, None] * batch + b[None, :], neurons * batch
+    place, size = n[:, None] * batch + b[None, :], tl.zeros((), tl.int64) + neurons * batch
     u = leaked(tl.load(state + V * size + place, inside, 0.0), constants, n, neurons, KIND)
     for c in tl.static_range(CURRENTS):
         first = tl.load(start + c * neurons + n, n < neurons, 0)
@@ -236,7 +236,7 @@ def backward_step(
     n = tl.program_id(0) * NEURONS + tl.arange(0, NEURONS)
     b = tl.program_id(1) * SAMPLES + tl.arange(0, SAMPLES)
     inside = (n < neurons)[:, None] & (b < batch)[None, :]
-    place, size = n[:, None] * batch + b[None, :], neurons * batch
+    place, size = n[:, None] * batch + b[None, :], tl.zeros((), tl.int64) + neurons * batch
     first, last = tl.load(begin + n, n < neurons, 0), tl.load(begin + n + 1, n < neurons, 0)
     of_z = heard(grad, b, batch, first, last, towards, worth, inside)
     if FROM_Z:
@@ -327,7 +327,7 @@ def entry_gradients(
     n = tl.program_id(0)
     e = tl.program_id(1) * ENTRIES + tl.arange(0, ENTRIES)
     there = e < entries
-    place = tl.load(offset + n * entries + e, there, 0)[:, None]
+    place = tl.load(offset + n * entries + e, there, 0).to(tl.int64)[:, None]
     total = tl.zeros((ENTRIES, SAMPLES), tl.float32)
     for _ in range(0, steps):
         for begun in range(0, batch, SAMPLES):

@@ -14,7 +14,9 @@ from neuro.dynamics.tape import Tape
 from neuro.dynamics.vector import LANES
 from neuro.jit import in_parallel
 
-TAPE = 2**30  # bytes that what is kept for the way back may take; to run steps again costs a fifth of a training step more
+TAPE = (
+    2**30
+)  # bytes that what is kept for the way back may take; to run steps again costs a fifth of a training step more
 WORTH_A_PART = 2**12  # neurons: with fewer, threads would wait for one another longer than they work
 SHARE = 4  # of them, for the span that is run again: it stays nearer to the processor
 

@@ -20,7 +20,7 @@ from neuro.dynamics.stream import BITS, BLOCK, deliver_past, list_events, list_o
 from neuro.dynamics.vector import LANES
 from neuro.emulator.parts import Part, cut
 from neuro.emulator.wiring import Wiring
-from neuro.jit import in_parallel
+from neuro.jit import in_parallel, renewed_in_child
 
 WORTH_A_PART = 2**14  # neurons: fewer are quicker in one thread where processors have other work, too
 ROOM = 2**16  # spikes a loop may list before it hands them over, if that is more than a step could need
@@ -28,6 +28,14 @@ ROOM_TOGETHER = 2**23  # the same of loops that have to agree on it; memory that
 
 NOBODY = np.zeros(0, np.int32)
 ONE_AT_A_TIME = threading.Lock()  # loops that wait for one another need all threads of the pool
+
+
+def _renew_lock() -> None:
+    global ONE_AT_A_TIME
+    ONE_AT_A_TIME = threading.Lock()
+
+
+renewed_in_child(_renew_lock)
 
 
 @dataclass(frozen=True, eq=False)

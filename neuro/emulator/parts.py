@@ -103,7 +103,7 @@ def _rows(words: csr_array, grid: np.ndarray, inputs: int) -> tuple[int, np.ndar
     """
     size = -(-words.shape[1] // SIZE_OF_ROWS) * SIZE_OF_ROWS
     source = np.repeat(np.arange(words.shape[0]), np.diff(words.indptr))
-    if words.nnz < WORTH_A_ROW * size * len(np.unique(source)):
+    if words.nnz < WORTH_A_ROW * size * words.shape[0]:  # every source has a row, if it has words or not
         return NO_ROWS
     place, units, common = words.indices, words.data.astype(np.int64), np.zeros(size, np.int64)
     np.gcd.at(common, place, units)

@@ -103,6 +103,9 @@ class ByWords:
         z, v = dict(zip(z_names, z, strict=True)), dict(zip(v_names, v, strict=True))
         return z, v, NetworkState(kept, histories, {})
 
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "known": {}}  # a copy's tensors are others, with numbers of their own
+
     def _joined(self, constants: Mapping[str, Constants]) -> Constants:
         return side_by_side([constants[name] for name in self.names]).to(self.device)
 

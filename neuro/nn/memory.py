@@ -176,8 +176,9 @@ class SynapseMemory(nn.Module):
         values = bases.values()
         rows = self.scheme.base_gradient(code, grad_weight)
         rows = rows if factors is None else rows * factors
-        total = torch.zeros_like(values).index_add_(0, self.cores, rows.to(values.dtype))
-        return total * values
+        total = torch.zeros(values.shape, dtype=values.dtype)  # on the CPU, as a GPU adds in any order
+        total.index_add_(0, self.cores.cpu(), rows.to("cpu", values.dtype))
+        return total.to(values.device) * values
 
     def _apply(self, fn, *args, **kwargs):
         result = super()._apply(fn, *args, **kwargs)

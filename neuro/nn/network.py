@@ -11,7 +11,7 @@ from torch import nn
 
 from neuro.descriptor import Chip, html_table
 from neuro.dynamics import Constants, State, deviated, stack
-from neuro.errors import DescriptionError, FeasibilityError
+from neuro.errors import DataError, DescriptionError, FeasibilityError
 from neuro.nn.by_words import ByWords, loops_for
 from neuro.nn.candidates import Candidates
 from neuro.nn.constants import build_constants
@@ -96,6 +96,7 @@ class Network(nn.Module):
         check_truncation(truncate_steps)
         signals = check_input(x, self.plan.spec, self.plan.chip)
         first = next(iter(signals.values()))
+        self._refuse_other_device(signals, deviation)
         silence = self._zero_state(first.shape[1], first.device)
         state = silence if state is None else check_state(state, silence)
         read = {output.population for output in self.plan.spec.outputs.values()}
@@ -112,6 +113,7 @@ class Network(nn.Module):
         """
         signals = check_input(x, self.plan.spec, self.plan.chip)
         first = next(iter(signals.values()))
+        self._refuse_other_device(signals, True)
         silence = self._zero_state(first.shape[1], first.device)
         read = {output.population for output in self.plan.spec.outputs.values()}
         with torch.no_grad(), exact_products(first.device):
@@ -120,6 +122,18 @@ class Network(nn.Module):
             outputs, _ = self._read_out(spikes, silence)
         of_each = {name: y.unflatten(1, (len(found), -1)).transpose(0, 1) for name, y in self._named(outputs).items()}
         return of_each if len(of_each) > 1 else next(iter(of_each.values()))
+
+    def _refuse_other_device(self, signals: dict, deviation) -> None:
+        """Raise DataError where input is not where the network is, or devices that differ are to run on a GPU."""
+        for name, signal in signals.items():
+            if signal.device != self.device:
+                raise DataError(
+                    f"input {name} is on {signal.device}, the network on {self.device}; use x.to(network.device)"
+                )
+        if deviation is not None and self.device.type != "cpu":
+            raise DataError(
+                f"devices that differ run on the CPU alone, the network is on {self.device}; use network.cpu()"
+            )
 
     def _named(self, outputs) -> dict[str, torch.Tensor]:
         return outputs if isinstance(outputs, dict) else {next(iter(self.plan.spec.outputs)): outputs}

@@ -87,6 +87,8 @@ def train(
     if epochs is not None:
         task = with_epochs(task, epochs)
     where = checked_device(device, task)
+    if where.type == "cuda":
+        torch.cuda.set_device(where)
     data, network, recipe = checked_data(task), build(task, chip, seed).to(where), task.training.mismatch
     devices = None if recipe is None else Redrawn(network, recipe, seed)
     return train_network(network, data, Run(Path(out), task, chip, seed), devices, resume=resume, progress=progress)
@@ -142,7 +144,12 @@ class _Trainer:
                 self._plot_if_any()
             return self.run
         if self.network.device.type != "cpu" or not is_kept(forward_tile):
-            self.progress.note("compiling the loops for this machine, once: about ten seconds")
+            on_gpu = self.network.device.type != "cpu"
+            self.progress.note(
+                "trying and compiling the loops for this GPU"
+                if on_gpu
+                else "compiling the loops for this machine, once: about ten seconds"
+            )
             self._compile()
         self.progress.start(self.run, self.network, self.at.epoch * self.per_epoch + self.at.batch, self.per_epoch)
         with _stop_on_interrupt(self):

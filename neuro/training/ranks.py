@@ -139,7 +139,7 @@ def _told_to_end() -> Iterator[None]:
     """Say why when torchrun ends this process, as it does with all when one has gone."""
 
     def end(*_):
-        raise _alone("torchrun told this one to end, too")
+        raise _alone("this one was told to end, as torchrun does then")
 
     if threading.current_thread() is not threading.main_thread():
         yield

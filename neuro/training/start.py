@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -38,15 +39,23 @@ def checked_data(task: Task) -> Dataset:
     return data
 
 
-def checked_device(name: str, task: Task) -> torch.device:
-    """The device a name stands for; raises DescriptionError where it is not there, or the task trains on the CPU only."""
+def checked_device(name: str | torch.device, task: Task) -> torch.device:
+    """The device a name stands for; of several processes that torchrun started each has a GPU of its own.
+
+    Raises DescriptionError where it is not there, or the task trains on the CPU only.
+    """
+    name, rank = str(name), int(os.environ.get("LOCAL_RANK", "0"))
+    together = int(os.environ.get("WORLD_SIZE", "1")) > 1
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    allowed = ["cpu", *(["cuda"] if count else []), *(f"cuda:{k}" for k in range(count))]
+    each = [] if together else [f"cuda:{k}" for k in range(count)]
+    allowed = ["cpu", *(["cuda"] if count else []), *each]
     if name not in allowed:
-        raise DescriptionError(f"device is {name!r}, allowed on this machine: {', '.join(allowed)}")
+        raise DescriptionError(f"device is {name!r}, allowed here: {', '.join(allowed)}")
     if name != "cpu" and task.training.mismatch is not None:
         raise DescriptionError(f"device is {name!r}, but training.mismatch draws devices on the CPU alone; use cpu")
-    return torch.device(name)
+    if name == "cuda" and rank >= count:
+        raise DescriptionError(f"there are {count} GPUs, and this is process {rank + 1} on this machine; start {count}")
+    return torch.device("cuda", rank) if name == "cuda" else torch.device(name)
 
 
 def versions() -> dict:

@@ -106,6 +106,10 @@ def _worth_a_word(values, base, kinds, lines, least, entry):
                 entry[count] = e + j
                 count += (values[e + j] >= high) | (values[e + j] <= low)
         e += BLOCK
+    while currents == 1 and e < len(values):
+        entry[count] = e
+        count += (values[e] >= up[0]) | (values[e] <= down[0])
+        e += 1
     while e < len(values):
         for current in range(currents):
             high, low = up[current], down[current]

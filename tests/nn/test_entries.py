@@ -1,5 +1,7 @@
 """Slot storage: entries with sources of their own hold what columns would, and can be drawn anew."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -250,6 +252,9 @@ def test_new_sources_are_heard_from_the_next_run_on(pair, events):
     network.load_state_dict(other.state_dict())
     third = heard()
     assert not torch.equal(first, second) and not torch.equal(second, third)
+    twin = copy.deepcopy(network)
+    twin.load_state_dict(neuro.Network(dense.plan, seed=3, storage="slots", reserve=2).state_dict())
+    assert not torch.equal(same_forward(twin, x).spikes["hidden"], third)
     memory = network.memories["hidden"]
     memory.source.copy_(neuro.Network(dense.plan, seed=2, storage="slots", reserve=2).memories["hidden"].source)
     memory.listen(memory.source)

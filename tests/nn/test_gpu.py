@@ -16,6 +16,7 @@ from random_networks import random_events, random_network
 import neuro
 from neuro.dynamics import NeuronModel
 from neuro.dynamics.spiking import Spiking
+from neuro.errors import DataError
 
 pytestmark = pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed")
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -125,7 +126,8 @@ def test_loops_are_tried_before_they_are_used(monkeypatch):
     assert gpu.proven.__wrapped__(DEVICE, model)
     wrong = model.__class__("exponential", "to_value", "integrate", False, "threshold")
     monkeypatch.setattr(gpu, "step", lambda _, *rest: neuro.dynamics.step(wrong, *rest))
-    assert not gpu.proven.__wrapped__(DEVICE, model)
+    with pytest.warns(RuntimeWarning, match="gave other spikes than the reference"):
+        assert not gpu.proven.__wrapped__(DEVICE, model)
 
 
 COMPILE = """
@@ -165,3 +167,19 @@ def test_a_card_rounds_after_every_operation():
     environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
     said = subprocess.run([sys.executable, "-c", COMPILE], env=environment, capture_output=True, text=True, timeout=300)
     assert said.stdout == "compiled\n", said.stderr
+
+
+def test_input_elsewhere_is_refused(make):
+    with pytest.raises(DataError, match=r"input x is on meta, the network on cpu; use x.to\(network.device\)"):
+        make("generic")._refuse_other_device({"x": torch.zeros(1, device="meta")}, None)
+
+
+def test_loops_that_do_not_run_are_told_of_once_and_tensors_serve(monkeypatch):
+    from neuro.dynamics import gpu
+
+    def broken(*_):
+        raise RuntimeError("Failed to find C compiler")
+
+    monkeypatch.setattr(gpu, "_gives_the_same", broken)
+    with pytest.warns(RuntimeWarning, match="did not run .Failed to find C compiler. on cpu: tensors serve"):
+        assert not gpu.proven.__wrapped__(DEVICE, NeuronModel())

@@ -350,7 +350,7 @@ def test_what_a_chips_weights_do_not_allow_is_refused_before_anything_is_written
 def test_a_device_that_is_not_there_is_refused(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     said = refused(call("train", tiny, "--chip", "dynapse1", "--device", "cuda", "--out", tmp_path / "run"))
-    assert "device is 'cuda', allowed on this machine: cpu" in said
+    assert "device is 'cuda', allowed here: cpu" in said
     assert not (tmp_path / "run").exists()
 
 
@@ -359,8 +359,15 @@ def test_devices_are_those_of_the_machine(tiny, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     task = load_task(str(tiny))
     assert checked_device("cuda:1", task) == torch.device("cuda", 1)
-    with pytest.raises(DescriptionError, match="allowed on this machine: cpu, cuda, cuda:0, cuda:1"):
+    with pytest.raises(DescriptionError, match="allowed here: cpu, cuda, cuda:0, cuda:1"):
         checked_device("cuda:2", task)
+    monkeypatch.setenv("WORLD_SIZE", "3"), monkeypatch.setenv("LOCAL_RANK", "1")
+    assert checked_device(torch.device("cuda"), task) == torch.device("cuda", 1)
+    with pytest.raises(DescriptionError, match="allowed here: cpu, cuda$"):
+        checked_device("cuda:1", task)
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(DescriptionError, match="there are 2 GPUs, and this is process 3"):
+        checked_device("cuda", task)
     drawn = load_task(str(tiny), ["training.mismatch={}"])
     with pytest.raises(DescriptionError, match="training.mismatch"):
         checked_device("cuda", drawn)

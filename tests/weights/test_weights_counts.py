@@ -291,3 +291,15 @@ def test_initial_bases_use_about_all_slots(columns, current_count):
 def test_initial_bases_pass_over_rows_of_zeros():
     latent = torch.cat([torch.zeros(9, 8), torch.full((3, 8), 2.0)])
     assert CountScheme([1.0], [1], 4).initial_bases(latent).tolist() == [2.0]
+
+
+@pytest.mark.parametrize("lines", range(1, 8))
+@pytest.mark.parametrize("columns", [1, 7, 16, 30, 61])
+def test_any_number_of_delay_lines_gives_what_tensors_give(lines, columns):
+    """Rows are gone through by sixteens, which lines need not divide, and near the threshold of the row before."""
+    g = torch.Generator().manual_seed(lines)
+    scheme = CountScheme(torch.ones(2), (1, -1), 3, (0, 0))
+    for size in (0.5, 2.0):
+        latent = torch.randn(9, columns, 1, lines, generator=g) * size
+        code, weight = scheme.hold(latent)
+        assert torch.equal(code, scheme._by_tensors(latent)) and torch.equal(weight, scheme.decode(code))
