@@ -143,13 +143,10 @@ class _Trainer:
             if not (self.run.folder / "curves.png").exists():
                 self._plot_if_any()
             return self.run
-        if self.network.device.type != "cpu" or not is_kept(forward_tile):
-            on_gpu = self.network.device.type != "cpu"
-            self.progress.note(
-                "trying and compiling the loops for this GPU"
-                if on_gpu
-                else "compiling the loops for this machine, once: about ten seconds"
-            )
+        on_gpu = self.network.device.type != "cpu"
+        if on_gpu or not is_kept(forward_tile):
+            where = "this GPU" if on_gpu else "this machine, once: 10 to 20 seconds"
+            self.progress.note(f"compiling the loops for {where}")
             self._compile()
         self.progress.start(self.run, self.network, self.at.epoch * self.per_epoch + self.at.batch, self.per_epoch)
         with _stop_on_interrupt(self):

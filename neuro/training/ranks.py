@@ -125,10 +125,10 @@ def _told() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise _alone(str(error).splitlines()[0][:120]) from None
+        raise _ended(str(error).splitlines()[0][:120]) from None
 
 
-def _alone(told: str) -> RunError:
+def _ended(told: str) -> RunError:
     return RunError(
         f"another process of this training ended ({told}); go on from the last epoch with the same command and --resume"
     )
@@ -139,7 +139,7 @@ def _told_to_end() -> Iterator[None]:
     """Say why when torchrun ends this process, as it does with all when one has gone."""
 
     def end(*_):
-        raise _alone("this one was told to end, as torchrun does then")
+        raise _ended("this one was told to end, as torchrun does then")
 
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -14,10 +14,8 @@ import numpy as np
 from neuro.jit import compiled, estimated
 
 GUESSES = 24
-NEAR = (
-    7 / 8
-)  # of the row before's threshold: most rows' lie above that, and few entries of a wide row have to be looked at
-WIDE = 4  # times its words
+NEAR = 7 / 8  # of the row before's threshold: most rows' lie above that, which leaves few entries of a wide row
+WIDE = 4  # entries a word, from which on a row is wide
 BLOCK = 16  # entries of one current that are passed over together
 CAREFUL = 1 - 2.0**-20  # keeps what rounding might otherwise leave out
 FEW = 2.0**44  # sizes below it: the closed form for the number of words errs by less than one
@@ -46,9 +44,8 @@ def count_rows(kinds, most, latent, bases, budget, code, weight, allowed):
     last = 0.0  # the row before's threshold: neurons of a population are alike, and a wrong guess costs time only
     for row in range(rows):
         base, values = bases[row if len(bases) > 1 else 0], latent[row].reshape(-1)
-        for least in (NEAR * last, last / 2, 0.0):
-            if least == NEAR * last and width < WIDE * most and last > 0:
-                continue
+        near = NEAR * last if width >= WIDE * most else last / 2
+        for least in (near, last / 2, 0.0):
             count = _worth_a_word(values, base, kinds, lines, least, entry)
             if len(allowed):
                 count = _permitted(allowed[row], entry, count)
