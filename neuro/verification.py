@@ -4,31 +4,62 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.stats import t as student_t
 
 from neuro.data import load_dataset, make_batch
+from neuro.descriptor import refuse_exact_programming
 from neuro.emit import export
 from neuro.emit.layers import export_layers
 from neuro.emulator import Emulator
 from neuro.emulator.layers import replay_layers
-from neuro.errors import FeasibilityError
+from neuro.errors import DescriptionError, FeasibilityError
 from neuro.evaluation import NOISE_SEED
 from neuro.formats import load_configuration
 from neuro.losses import judged, together
 from neuro.runs import Run, load_run
 from neuro.silicon import VirtualChip, deviation_of
 from neuro.silicon.layers import noisy_outputs
+from neuro.silicon.programming import programmed_deviation
 from neuro.tables import Tables, check, load_tables
 from neuro.tables.check_layers import check_layers
 from neuro.tables.layers import load_layer_tables
 
 BATCH = 128
-LARGEST_Z = 5.0  # of many outputs compared, by chance about one in a million comes so far
+CHANCE = 1e-6  # that noise alone makes means of draws differ so much that they count as different
+NOISY_SAMPLES = 512  # of the test part, the first so many meet devices programmed with noise
 READ_OUT_TOLERANCE = 1e-4  # of a linear read-out, the one thing that stands outside the exact step
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Devices programmed with noise, so many draws on either side, as a statistical statement.
+
+    largest_z: the largest difference of two means over draws, in standard errors; allowed_z: what chance alone exceeds once
+    in a million such comparisons of all means. accuracies: of each draw, trained and replayed, where there are answers.
+    """
+
+    draws: int
+    samples: int
+    largest_z: float
+    allowed_z: float
+    accuracies: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+
+    @property
+    def agrees(self) -> bool:
+        return self.largest_z < self.allowed_z
+
+    def __str__(self) -> str:
+        found = f"with noise, {self.draws} draws each of {self.samples} samples: means differ by at most "
+        found += f"{self.largest_z:.2f} standard errors, allowed: below {self.allowed_z:.2f}"
+        if self.accuracies is None:
+            return found
+        trained, replayed = (f"{np.mean(each):.2%} ± {np.std(each, ddof=1):.2%}" for each in self.accuracies)
+        return f"{found}; accuracy {trained} trained, {replayed} replayed"
 
 
 @dataclass(frozen=True)
@@ -43,14 +74,16 @@ class Verification:
     findings: tuple[str, ...]
     accuracy: float
     replay_accuracy: float
+    noise: Noise | None = None
 
     @property
     def passed(self) -> bool:
-        return not self.differ and not self.findings
+        return not self.differ and not self.findings and (self.noise is None or self.noise.agrees)
 
     def __str__(self) -> str:
         text = f"{difference(self.differ, self.compared, self.spikes)}; {len(self.findings)} limits exceeded"
-        return "\n".join([text, *([self.first] if self.first else []), *self.findings])
+        noise = [] if self.noise is None else [str(self.noise)]
+        return "\n".join([text, *([self.first] if self.first else []), *self.findings, *noise])
 
 
 def difference(differ: int, compared: int, spikes: int) -> str:
@@ -63,19 +96,30 @@ def verify(
     tables: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
     virtual: VirtualChip | None = None,
-):
+    draws: int = 0,
+) -> Verification:
     """Compare a run's network with the replay of its tables, read from disk, on the whole test part.
 
     tables: a folder, of tables or of a vendor's format, to hold against the run; without one the run is exported to a
     temporary folder first. `compared` counts one place for every neuron, step and sample. progress is called with
-    (samples done, samples). virtual: both run on this one device.
+    (samples done, samples). virtual: both run on this one device. draws: program pairs of conductances with noise, too, in
+    so many draws on either side, and compare every neuron's mean number of spikes; 0 = not, at least 2.
+    Raises DescriptionError for draws of a chip that states no noise of programming.
     """
     run = load_run(run) if isinstance(run, str | Path) else run
+    _refuse_draws(draws)
+    if draws:
+        refuse_exact_programming(run.network.plan.chip)
     if tables is not None:
-        return _compare(run, load_configuration(tables), progress, virtual)
+        return _verified(run, load_configuration(tables), progress, virtual, draws)
     with tempfile.TemporaryDirectory() as folder:
         export(run).save(Path(folder) / "tables")
-        return _compare(run, load_tables(Path(folder) / "tables"), progress, virtual)
+        return _verified(run, load_tables(Path(folder) / "tables"), progress, virtual, draws)
+
+
+def _verified(run: Run, tables: Tables, progress, virtual: VirtualChip | None, draws: int) -> Verification:
+    found = _compare(run, tables, progress, virtual)
+    return replace(found, noise=_noisy(run, tables, progress, virtual, draws)) if draws and found.passed else found
 
 
 def _compare(run: Run, tables: Tables, progress, virtual: VirtualChip | None) -> Verification:
@@ -112,6 +156,51 @@ def _compare(run: Run, tables: Tables, progress, virtual: VirtualChip | None) ->
     return Verification(
         len(part), compared, spikes, differ, first, tuple(findings), correct / answers, replayed / answers
     )
+
+
+def _noisy(run: Run, tables: Tables, progress, virtual: VirtualChip | None, draws: int) -> Noise:
+    """Hold networks programmed with noise against replays that are, by the mean number of each neuron's spikes."""
+    part, task, network = load_dataset(run.task.data).test, run.task, run.network
+    names, ids = tuple(task.populations), np.arange(min(len(part), NOISY_SAMPLES))
+    x, labels = make_batch(task, part, ids, NOISE_SEED)
+
+    def outcome(outputs, record) -> tuple[np.ndarray, float]:
+        right, asked = judged(task.loss, together(outputs), labels)
+        counts = [record.spikes[name].sum((0, 1), dtype=torch.float64).numpy() / len(ids) for name in names]
+        return np.concatenate(counts), right / asked
+
+    def trained(seed: int):
+        deviation = programmed_deviation(network, seed)
+        if virtual is not None:
+            deviation = replace(deviation, constants=deviation_of(network.plan, virtual).constants)
+        with torch.inference_mode():
+            return outcome(*network(x, record=names, membranes=False, deviation=deviation))
+
+    def replayed(seed: int):
+        return outcome(*Emulator(tables, virtual, seed).run(x, record=names))
+
+    sides = ([], [])
+    for seed in range(draws):
+        sides[0].append(trained(seed))
+        sides[1].append(replayed(draws + seed))
+        if progress:
+            progress((seed + 1) * len(ids), draws * len(ids))
+    means, accuracies = zip(*(zip(*side, strict=True) for side in sides), strict=True)
+    return Noise(draws, len(ids), *_largest_z(*map(np.array, means)), accuracies)
+
+
+def _largest_z(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+    """The largest difference of means over draws [D, K], in standard errors, and what chance alone hardly exceeds."""
+    draws = len(first)
+    error = np.sqrt((first.var(0, ddof=1) + second.var(0, ddof=1)) / draws)
+    off = np.abs(first.mean(0) - second.mean(0))
+    z = np.divide(off, error, out=np.where(off > 0, np.inf, 0.0), where=error > 0)
+    return float(z.max(initial=0.0)), float(student_t.isf(CHANCE / 2 / max(1, z.size), draws - 1))
+
+
+def _refuse_draws(draws: int) -> None:
+    if draws < 0 or draws == 1:
+        raise DescriptionError(f"draws is {draws}, allowed: 0 for none, or at least 2, as a spread takes two")
 
 
 def refuse_other_spikes(tables: Tables, other: Tables, x) -> tuple[int, int]:
@@ -155,35 +244,31 @@ def _first_difference(name: str, trained: torch.Tensor, emulated: torch.Tensor, 
 class LayerVerification:
     """What a comparison of a model on tiles with the replay of its tables found.
 
-    differ: outputs that are not equal to the bit, without noise. draws: how often devices were programmed with noise on
-    either side, 0 = not at all; largest_z: the largest difference of an output's means over draws, in standard errors.
+    differ: outputs that are not equal to the bit, without noise; noise: what noise on either side made of their means.
     """
 
     compared: int
     differ: int
     findings: tuple[str, ...]
-    draws: int = 0
-    largest_z: float = 0.0
+    noise: Noise | None = None
 
     @property
     def passed(self) -> bool:
-        return not self.differ and not self.findings and self.largest_z < LARGEST_Z
+        return not self.differ and not self.findings and (self.noise is None or self.noise.agrees)
 
     def __str__(self) -> str:
         text = f"{self.differ} of {self.compared:,} outputs differ; {len(self.findings)} limits exceeded"
-        if self.draws:
-            text += (
-                f"; with noise, {self.draws} draws each: means differ by at most {self.largest_z:.2f} standard errors"
-            )
-        return "\n".join([text, *self.findings])
+        return "\n".join([text, *self.findings, *([] if self.noise is None else [str(self.noise)])])
 
 
 def verify_layers(held, x: torch.Tensor, tables: str | Path | None = None, draws: int = 0) -> LayerVerification:
     """Compare a model that `neuro.silicon.on_tiles` made with the replay of its tables, for samples x [B, …].
 
     tables: a folder to hold against it; without one the model is exported to a temporary folder first. draws: compare
-    outputs of devices programmed with noise, too, in so many draws on either side, which is a statistical statement.
+    outputs of devices programmed with noise, too, in so many draws on either side, which is a statistical statement; 0 =
+    not, at least 2.
     """
+    _refuse_draws(draws)
     if tables is None:
         with tempfile.TemporaryDirectory() as folder:
             export_layers(held).save(Path(folder) / "tables")
@@ -198,10 +283,9 @@ def verify_layers(held, x: torch.Tensor, tables: str | Path | None = None, draws
     differ = int((wanted != found).sum()) if wanted.shape == found.shape else wanted.numel()
     if not draws:
         return LayerVerification(wanted.numel(), differ, findings)
-    sides = [
-        torch.stack([noisy_outputs(held, x, seed) for seed in range(draws)]).double(),
-        torch.stack([replay_layers(read, x, draws + seed) for seed in range(draws)]).double(),
-    ]
-    error = torch.sqrt(sum(side.var(0) for side in sides) / draws)
-    z = ((sides[0].mean(0) - sides[1].mean(0)).abs() / error)[error > 0]
-    return LayerVerification(wanted.numel(), differ, findings, draws, float(z.max()) if z.numel() else 0.0)
+    sides = (
+        [noisy_outputs(held, x, seed) for seed in range(draws)],
+        [replay_layers(read, x, draws + seed) for seed in range(draws)],
+    )
+    largest = _largest_z(*(torch.stack(side).flatten(1).double().numpy() for side in sides))
+    return LayerVerification(wanted.numel(), differ, findings, Noise(draws, len(x), *largest))

@@ -27,6 +27,10 @@ def command(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     tables: Annotated[Path | None, typer.Option("--tables", help="Tables to hold against the run.")] = None,
     virtual: Virtual = None,
+    draws: Annotated[
+        int,
+        typer.Option("--draws", min=0, max=1000, help="Program pairs of conductances with noise, too, so many times."),
+    ] = 0,
     data: DataDir = None,
     as_json: Json = False,
 ) -> None:
@@ -37,7 +41,7 @@ def command(
     use_data_folder(data)
     tell = None if as_json or not sys.stderr.isatty() else tell_samples
     loaded = load_run(run)
-    result = verify(loaded, tables, tell, load_device(virtual))
+    result = verify(loaded, tables, tell, load_device(virtual), draws)
     if result.passed:
         kept = tables or run / "tables"
         have = tables or (kept / "manifest.json").exists()

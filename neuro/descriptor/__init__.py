@@ -1,6 +1,7 @@
 """What a chip is, and how descriptions of chips and tasks are read, changed, checked and shown."""
 
 from neuro.descriptor.allowed import nearest
+from neuro.descriptor.analog import refuse_exact_programming
 from neuro.descriptor.circuits import (
     codes_of,
     leading_bias,
@@ -52,6 +53,7 @@ __all__ = [
     "read_document",
     "reachable_values",
     "realised_value",
+    "refuse_exact_programming",
     "refuse_other_kind",
     "schema",
     "shipped_names",

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from neuro.descriptor import agreement
 from neuro.descriptor.part import Count, Part
+from neuro.errors import DescriptionError
 
 Ratio = Annotated[float, Field(gt=1, le=1e9)]
 Microsiemens = Annotated[float, Field(gt=0, le=1e6)]
@@ -79,3 +80,11 @@ class Tiles(Part):
     columns: Count
     input: Converter
     output: Converter
+
+
+def refuse_exact_programming(chip) -> None:
+    """Raise DescriptionError for a chip that states no noise of programming, such as one without conductances."""
+    if chip.devices is None or not chip.devices.programming_us:
+        raise DescriptionError(
+            f"{chip.label} states no noise of programming; allowed: pairs of conductances with devices.programming_us"
+        )

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.lib.stride_tricks import sliding_window_view
 
+from neuro.emulator.programming import programmed
 from neuro.errors import DataError, TableError
 from neuro.tables.check_layers import check_layers
 from neuro.tables.joined import pair_weights_of
@@ -73,11 +74,9 @@ def _weights(tables: LayerTables, number: int, layer: Matrix, random) -> np.ndar
     if random is None:
         grid = 2.0**layer.grid_exponent
         return np.rint((layer.base * plus - devices.gain * layer.base * minus) / grid) * grid
-    noisy = []
-    for share in (plus, minus):
-        spread = sum(c * share**power for power, c in enumerate(devices.programming_us)) / devices.g_max_us
-        noisy.append(np.maximum(share + spread * random.standard_normal(share.shape), 0))
-    return layer.base * noisy[0] - devices.gain * layer.base * noisy[1]
+    return layer.base * programmed(devices, plus, random) - devices.gain * layer.base * programmed(
+        devices, minus, random
+    )
 
 
 def _padded(x: np.ndarray, width: int, value: float) -> np.ndarray:

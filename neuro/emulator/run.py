@@ -45,12 +45,14 @@ class Record(NamedTuple):
 class Emulator:
     """A configuration made ready once, to run many sequences or one that comes in pieces."""
 
-    def __init__(self, tables: Tables, virtual=None):
-        """virtual: the device to run them on, a `neuro.virtual_chip`; None is the chip as described.
+    def __init__(self, tables: Tables, virtual=None, noise_seed: int | None = None):
+        """virtual: the device to run them on, a `neuro.virtual_chip`; None is the chip as described. noise_seed: pairs of
+        conductances come out of programming with noise, a draw a seed; None is exactly.
 
-        Raises TableError where the tables' numbers refer to nothing, DescriptionError for a device of another chip.
+        Raises TableError where the tables' numbers refer to nothing, DescriptionError for a device of another chip, and for
+        noise of a chip that states none.
         """
-        self.tables, self.wiring = tables, wire(tables, virtual)
+        self.tables, self.wiring = tables, wire(tables, virtual, noise_seed)
         self.places, self.readouts = places_of(tables), readouts_of(tables)
         by = ByEvents if self.wiring.is_exact(tables.chip.inputs.events_per_step) else BySteps
         self._way = by(self.wiring)
@@ -81,20 +83,27 @@ class Emulator:
         return outputs if len(outputs) != 1 else next(iter(outputs.values())), shown
 
 
-def replay(tables: Tables | LayerTables, x, state: ReplayState | None = None, record: Iterable[str] = (), virtual=None):
+def replay(
+    tables: Tables | LayerTables,
+    x,
+    state: ReplayState | None = None,
+    record: Iterable[str] = (),
+    virtual=None,
+    noise_seed: int | None = None,
+):
     """Run T steps: x [T, B, channels] or {input: [T, B, n]}, events as whole numbers; state = an earlier record.state.
 
     Gives (outputs, record): outputs [T, B, classes or neurons], a dict by name where there are several; record has
     `state` and, for populations named in `record`, `spikes` and `v`. A sequence in pieces equals the whole bit for bit;
     `Emulator(tables).run(…)` gives the same and joins the tables only once. virtual: the device to run them on, a
-    `neuro.virtual_chip`; None is the chip as described. Tables of a model of layers take samples x [B, …] and give
-    outputs alone.
+    `neuro.virtual_chip`; None is the chip as described. noise_seed: pairs of conductances come out of programming with
+    noise, a draw a seed; None is exactly. Tables of a model of layers take samples x [B, …] and give outputs alone.
     Raises TableError where the tables' numbers refer to nothing, DataError for x, state or names that do not suit them,
-    DescriptionError for a device of another chip.
+    DescriptionError for a device of another chip, and for noise of a chip that states none.
     """
     if isinstance(tables, LayerTables):
-        return replay_layers(tables, x)
-    return Emulator(tables, virtual).run(x, state, record)
+        return replay_layers(tables, x, noise_seed)
+    return Emulator(tables, virtual, noise_seed).run(x, state, record)
 
 
 def _start(state: ReplayState | None, wiring: Wiring, batch: int) -> ReplayState:

@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 
 from neuro.dynamics import WHOLE, Constants, NeuronModel, stack
 from neuro.emulator.device import constants_on, words_on
+from neuro.emulator.programming import words_programmed
 from neuro.errors import TableError
 from neuro.tables import Joined, Tables, ill_formed
 
@@ -53,10 +54,12 @@ class Wiring:
         return late and bool((units < 2**24).all())
 
 
-def wire(tables: Tables, virtual=None) -> Wiring:
+def wire(tables: Tables, virtual=None, noise_seed: int | None = None) -> Wiring:
     """Join tables into a network; raises TableError where their numbers refer to nothing.
 
-    virtual: the device they program, a `neuro.virtual_chip`; None is the chip as described.
+    virtual: the device they program, a `neuro.virtual_chip`; None is the chip as described. noise_seed: pairs of
+    conductances come out of programming with noise, a draw a seed; None is exactly. Raises DescriptionError for chips
+    without either.
     """
     findings = ill_formed(tables)
     if findings:
@@ -71,6 +74,8 @@ def wire(tables: Tables, virtual=None) -> Wiring:
     if virtual is not None:
         virtual.refuse_other(tables.chip)
         constants, words = constants_on(model, constants, joined, virtual), words_on(joined, virtual)
+    if noise_seed is not None:
+        words = words_programmed(joined, noise_seed)
     return Wiring(
         model=model,
         constants=constants,

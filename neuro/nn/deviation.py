@@ -20,10 +20,12 @@ from neuro.weights import CountScheme, CrossbarScheme, FloatScheme, MaskScheme
 @dataclass(frozen=True, eq=False)
 class MemoryDeviation:
     """Factors on one population's words, float64: words [n, K] by base weight (counts), else [n, 2, C] by sign (−, +) and
-    current; bases [n, K] on base weights, which counts have none of beside their words."""
+    current; bases [n, K] on base weights, which counts have none of beside their words. programmed: None, or the weights a
+    device has come out with, float32 on the grid, in the latent's shape; factors then are 1."""
 
     words: torch.Tensor
     bases: torch.Tensor
+    programmed: torch.Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +61,8 @@ def refuse_inexact(name: str, weight: torch.Tensor, memory: SynapseMemory, event
 def device_weight(memory: SynapseMemory, code: torch.Tensor, found: MemoryDeviation) -> torch.Tensor:
     """What a device makes of a code: every base weight or level times its factors, rounded to the grid."""
     scheme, words = memory.scheme, found.words.detach()
+    if found.programmed is not None:
+        return found.programmed
     if isinstance(scheme, CrossbarScheme):
         raise FeasibilityError("neurons of a crossbar are digital: no device differs from its description")
     if isinstance(scheme, FloatScheme):

@@ -36,6 +36,13 @@ def drawn_deviation(plan: Plan, seed: int, scale: float = 1.0) -> Deviation:
     return deviation_of(plan, virtual_chip(plan.chip, seed, scale, places))
 
 
+def alike(plan: Plan) -> Deviation:
+    """Give the deviation of a device that is as described: every factor 1."""
+    sizes = {name: len(places) for name, places in plan.locations.items()}
+    memories = {name: MemoryDeviation(_words(plan, None, n), _bases(plan.chip, None, n)) for name, n in sizes.items()}
+    return Deviation({name: {} for name in sizes}, memories)
+
+
 def _words(plan: Plan, weight: np.ndarray | None, neurons: int) -> torch.Tensor:
     """Factors of words: [n, K] for counts, by base weight; else [n, 2, C], by sign (−, +) and current."""
     types = [t.name for t in plan.chip.types]

@@ -13,7 +13,7 @@ from neuro.descriptor import Chip
 from neuro.errors import DescriptionError, FitError
 from neuro.nn.constrain import Constrained, constrain
 from neuro.silicon.arrays import PairArray
-from neuro.silicon.pcm import replace_part
+from neuro.silicon.pcm import programming_alone
 from neuro.silicon.tiles import TileConv2d, TileLinear
 from neuro.weights import ConductanceScheme, spaced_levels
 
@@ -67,7 +67,7 @@ def layer_scheme(weight: torch.Tensor, chip: Chip) -> ConductanceScheme:
 def noisy_outputs(held: Constrained, x: torch.Tensor, seed: int) -> torch.Tensor:
     """Give the outputs of a model on tiles whose devices were programmed with noise a moment ago."""
     generator, memories = torch.Generator().manual_seed(seed), {name: memory for name, _, memory in held.synapses()}
-    still = replace_part(held.chip.devices, drift=None, read=None)
+    still = programming_alone(held.chip.devices)
     for name, layer in held.module.named_children():
         if isinstance(layer, TileLinear):
             memory = memories[f"{name}.weight"]

@@ -83,6 +83,11 @@ def without_noise(devices: Devices) -> Devices:
     return replace_part(devices, programming_us=(), drift=None, read=None)
 
 
+def programming_alone(devices: Devices) -> Devices:
+    """Return devices as a moment after programming: no drift, read without noise."""
+    return replace_part(devices, drift=None, read=None)
+
+
 def replace_part(devices: Devices, **changes) -> Devices:
     """Return devices with other figures, checked."""
     return Devices.model_validate({**devices.model_dump(), **changes})

@@ -1,14 +1,21 @@
-"""Train with the noise of programming: every training pass reads the weights as if they had just been programmed anew."""
+"""The noise of programming: weights trained as if they were programmed anew at every pass, and networks programmed once."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+from neuro.descriptor import refuse_exact_programming
 from neuro.errors import DescriptionError
+from neuro.nn import Deviation, Network
 from neuro.nn.constrain import Constrained
 from neuro.nn.memory import SynapseMemory
+from neuro.silicon.arrays import PairArray
+from neuro.silicon.deviations import alike
+from neuro.silicon.pcm import programming_alone
 
 
 class ProgrammingNoise(nn.Module):
@@ -48,3 +55,24 @@ def add_programming_noise(constrained: Constrained, seed: int, scale: float = 1.
         owner = constrained.module.get_submodule(name.rpartition(".")[0])
         noise = ProgrammingNoise(memory, generator, scale)
         parametrize.register_parametrization(owner, name.rpartition(".")[2], noise, unsafe=True)
+
+
+@torch.no_grad()
+def programmed_deviation(network: Network, seed: int) -> Deviation:
+    """Program every pair of a network once, with noise, and say what it comes out with; pass it to the forward pass.
+
+    As read a moment later: without drift, and without the noise of reading. Pairs that hold no word are not programmed, and
+    conduct as described. Weights are rounded to the grid of their core, so that sums stay exact.
+    Raises DescriptionError for a chip that states no noise of programming.
+    """
+    chip = network.plan.chip
+    refuse_exact_programming(chip)
+    generator, found = torch.Generator().manual_seed(seed), alike(network.plan)
+    devices, grids = programming_alone(chip.devices), network.bases.grid().double()
+    for name, memory in network.memories.items():
+        array = PairArray.of(memory.code, memory.scheme, devices, generator)
+        grid = grids[memory.cores].view(-1, 1, 1, 1)
+        noisy = torch.round(array.weights(0.0, generator).view(memory.code.shape) / grid) * grid
+        weight = torch.where(memory.code != memory.scheme.empty, noisy.float(), memory.weight)
+        found.memories[name] = replace(found.memories[name], programmed=weight)
+    return found

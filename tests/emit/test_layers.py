@@ -149,7 +149,7 @@ def _named(folder, name):
 def test_noise_is_compared_as_statistics(dense):
     held, x = dense
     proof = verify_layers(held, x[:6], draws=60)
-    assert proof.passed and proof.draws == 60 and 0 < proof.largest_z < 5
+    assert proof.passed and proof.noise.draws == 60 and 0 < proof.noise.largest_z < 6
     assert "60 draws each" in str(proof)
     tables = export_layers(held)
     first, second = (replay_layers(tables, x, noise_seed=seed) for seed in (1, 2))
