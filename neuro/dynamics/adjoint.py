@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from neuro.dynamics.lanes import transposed
-from neuro.dynamics.vector import LANES, room_for
+from neuro.dynamics.vector import LANES, floats_at, room_for
 from neuro.jit import compiled
 
 FAST_SIGMOID, TRIANGLE, ARCTAN, SIGMOID, BOXCAR = range(5)
@@ -59,24 +59,28 @@ def scale_slope(psi, theta):
 
 
 @compiled
-def gather(out, least, most, values, places, t, first):
-    """Add values [T, B, R] of neurons least … most − 1 to a tile, whose samples begin at `first`; places as above."""
-    _, batch, width = values.shape
-    lanes, flat = min(LANES, batch - first), values.reshape(-1)
-    block = room_for(LANES * LANES)
-    for p in range(len(places)):
-        low, begin, neurons = places[p]
-        begun, ended = max(low, least), min(low + neurons, most)
-        whole = begun + max(ended - begun, 0) // LANES * LANES if lanes == LANES else begun
+def gather(out, least, most, populations, batch, t, first):
+    """Add what populations were given at step t to neurons least … most − 1 of a tile, whose samples begin at `first`.
+
+    populations [P, 4]: first neuron, size n, the address of values [·, B, n], and the step these begin with.
+    """
+    lanes, block = min(LANES, batch - first), room_for(LANES * LANES)
+    for p in range(len(populations)):
+        low, size, address, begin = populations[p]
+        begun, ended = max(low, least), min(low + size, most)
+        if t < begin or begun >= ended:
+            continue
+        at = ((t - begin) * batch + first) * size - low
+        flat = floats_at(address, at + low + lanes * size)
+        whole = begun + (ended - begun) // LANES * LANES if lanes == LANES else begun
         for k in range(begun, whole, LANES):
-            transposed(block, 0, LANES, flat, (t * batch + first) * width + begin + k - low, width)
-            at = (k - least) * LANES
+            transposed(block, 0, LANES, flat, at + k, size)
+            here = (k - least) * LANES
             for j in range(LANES * LANES):
-                out[at + j] += block[j]
+                out[here + j] += block[j]
         for lane in range(lanes):
-            row = values[t, first + lane]
             for k in range(whole, ended):
-                out[(k - least) * LANES + lane] += row[begin + k - low]
+                out[(k - least) * LANES + lane] += flat[at + lane * size + k]
 
 
 @compiled

@@ -19,6 +19,7 @@ from neuro.dynamics import flat
 from neuro.dynamics import tile as t16
 from neuro.dynamics.gpu_steps import backward_step, entry_gradients, forward_step
 from neuro.dynamics.model import NeuronModel, ParameterSet, State, stack
+from neuro.dynamics.sequence import Gradients
 from neuro.dynamics.spiking import Spiking
 from neuro.dynamics.step import step
 from neuro.dynamics.surrogate import PseudoDerivative
@@ -113,8 +114,8 @@ class _Sequence:
         towards = (towards * network.neurons + self.n[inside])[order].int()
         return self._starts(who[order], network.neurons), towards, self.value[inside][order].contiguous()
 
-    def forward(self, v_of: Sequence[int]) -> list[torch.Tensor]:
-        """Run all steps; gives the membranes [T, B, n] of populations v_of after each step."""
+    def forward(self, v_of: Sequence[int], last_alone: bool) -> list[torch.Tensor]:
+        """Run all steps; gives the membranes of populations v_of after each step, [T, B, n], or the last, [1, B, n]."""
         network, chosen, size = self.network, self.chosen, (self.network.neurons, self.batch)
         looks_back = self.learns and (self.tunes or chosen["KIND"] == flat.LINEAR_TO_ZERO)
         shows = bool(v_of) or looks_back
@@ -137,7 +138,8 @@ class _Sequence:
                 **flags,
             )
         parts = [(network.first[k], len(self.weights[k])) for k in v_of]
-        return [self.v[1:, first : first + n].transpose(1, 2).contiguous() for first, n in parts]
+        begin = self.steps if last_alone else 1
+        return [self.v[begin:, first : first + n].transpose(1, 2).contiguous() for first, n in parts]
 
     def _room(self, *shape: int, kind=torch.float32) -> torch.Tensor:
         return torch.empty(shape, dtype=kind, device=self.device)
@@ -151,6 +153,10 @@ class _Sequence:
         own = self.spoken[self.past :, first : first + len(self.weights[population])]
         return own.transpose(1, 2).float().contiguous()
 
+    def rates(self, populations: Sequence[int]) -> list[torch.Tensor]:
+        """Give the mean spikes of every neuron of some populations, a step and sample: [n] each."""
+        return [self.spikes(k).mean((0, 1)) for k in populations]
+
     def last_state(self) -> State:
         """Give the state after the last step."""
         v, a, *i = self.state.transpose(1, 2).contiguous()
@@ -160,20 +166,25 @@ class _Sequence:
         """Give the last H steps of events and spikes, [H, B, I + N]."""
         return self.spoken[self.steps :].transpose(1, 2).float().contiguous()
 
-    def side_by_side(self, populations: Sequence[int], grads: Sequence[torch.Tensor | None]) -> torch.Tensor | None:
+    def backward(
+        self, to_z: Gradients, to_v: Gradients, to_rates: Gradients, needed: Sequence[bool]
+    ) -> list[torch.Tensor | None]:
+        """Give dL/dW of every population that needs it, from gradients by population, as `sequence.Run.backward` does."""
+        with _chosen(self.device):
+            return self._backward(self._joined(to_z, to_rates), self._joined(to_v, {}), needed)
+
+    def _joined(self, grads: Gradients, of_rates: Gradients) -> torch.Tensor | None:
         """Lay gradients of populations out as [T, N, B]; None where there are none."""
-        if all(grad is None for grad in grads):
+        if not grads and not of_rates:
             return None
         joined = torch.zeros(self.steps, self.network.neurons, self.batch, device=self.device)
-        for k, grad in zip(populations, grads, strict=True):
-            if grad is not None:
-                joined[:, self.network.first[k] : self.network.first[k] + grad.shape[2]] += grad.transpose(1, 2)
+        for k, grad in grads.items():
+            place = slice(self.network.first[k], self.network.first[k] + grad.shape[2])
+            joined[self.steps - len(grad) :, place] += grad.transpose(1, 2)
+        for k, grad in of_rates.items():
+            place = slice(self.network.first[k], self.network.first[k] + len(grad))
+            joined[:, place] += grad[:, None] / (self.steps * self.batch)
         return joined
-
-    def backward(self, to_z, to_v, needed: Sequence[bool]) -> list[torch.Tensor | None]:
-        """Give dL/dW of every population that needs it; to_z and to_v: what `side_by_side` gave."""
-        with _chosen(self.device):
-            return self._backward(to_z, to_v, needed)
 
     def _backward(self, to_z, to_v, needed: Sequence[bool]) -> list[torch.Tensor | None]:
         network, size = self.network, (self.network.neurons, self.batch)

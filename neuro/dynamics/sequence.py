@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from neuro.dynamics.tape import Tape
 from neuro.dynamics.vector import LANES
 from neuro.jit import in_parallel
 
+Gradients = Mapping[int, torch.Tensor]  # by number of the population
 TAPE = (
     2**30
 )  # bytes that what is kept for the way back may take; to run steps again costs a fifth of a training step more
@@ -137,9 +138,13 @@ class Run:
         rows = torch.from_numpy(tiled).permute(2, 0, 3, 1).flatten(1, 2)
         return rows[:, : self.batch].contiguous()
 
-    def forward(self, v_of: Sequence[int]) -> list[torch.Tensor]:
-        """Run all tiles through all steps; gives the membranes [T, B, n] of populations v_of after each step."""
-        shown = [self.network.buffers.lend((self.steps, self.batch, len(self.weights[k]))) for k in v_of]
+    def forward(self, v_of: Sequence[int], last_alone: bool) -> list[torch.Tensor]:
+        """Run all tiles through all steps; gives the membranes of populations v_of after each step, [T, B, n], or the last,
+        [1, B, n].
+        """
+        begin = self.steps - 1 if last_alone else 0
+        room = self.network.buffers
+        shown = [room.lend((self.steps - begin, self.batch, len(self.weights[k]))) for k in v_of]
         keeps = self.learns and not self.again
         self.tape = self._tape(self.steps if keeps else max(self.lengths), keeps, bool(shown))
         for first, last in self.spans:
@@ -147,9 +152,10 @@ class Run:
                 self.before.append((self.state.copy(), self.refractory.copy()))
             tape = self.tape.part(first, last) if keeps else self.tape.part(0, last - first)
             self._run(tape, first, last, self.state, self.refractory)
-            for k, v in zip(v_of, shown, strict=True):
-                at = self.network.first[k]
-                jobs = [(tape.v[tile, 1:], at, v[first:last], tile * LANES) for tile in range(self.tiles)]
+            here = slice(max(begin - first, 0), last - first)
+            for k, v in zip(v_of if begin < last else (), shown, strict=False):
+                at, into = self.network.first[k], v[max(first - begin, 0) : last - begin]
+                jobs = [(tape.v[tile, 1:][here], at, into, tile * LANES) for tile in range(self.tiles)]
                 in_parallel(self.threads, words.unpack_values, jobs)
         return [torch.from_numpy(v) for v in shown]
 
@@ -212,6 +218,18 @@ class Run:
         in_parallel(self.threads, words.unpack_spikes, [(bits[k], z, k * LANES) for k in range(self.tiles)])
         return torch.from_numpy(z)
 
+    def rates(self, populations: Sequence[int]) -> list[torch.Tensor]:
+        """Give the mean spikes of every neuron of some populations, a step and sample: [n] each."""
+        found = []
+        for k in populations:
+            low, size = self.own + self.network.first[k], len(self.weights[k])
+            count = np.zeros((self.tiles, size), np.int64)
+            bits = self.bits[:, self.past :, low : low + size]
+            lanes = [min(LANES, self.batch - tile * LANES) for tile in range(self.tiles)]
+            in_parallel(self.threads, words.count_spikes, list(zip(bits, lanes, count, strict=True)))
+            found.append(torch.from_numpy(count.sum(0) / (self.steps * self.batch)).float())
+        return found
+
     def last_state(self) -> State:
         """Give the state after the last step."""
         v, a, *i = self._untiled(self.state)
@@ -226,17 +244,14 @@ class Run:
             words.unpack_spikes(self.bits[k, steps:, self.own :], told, k * LANES)
         return torch.cat([heard, torch.from_numpy(told)], 2)
 
-    def side_by_side(self, populations: Sequence[int], grads: Sequence[torch.Tensor | None]):
-        """Join the gradients there are, [T, B, R], and say of each its first neuron, its place in R, and its size."""
-        given = [(self.network.first[k], g) for k, g in zip(populations, grads, strict=True) if g is not None]
-        sizes = [g.shape[2] for _, g in given]
-        at = [(first, sum(sizes[:i]), sizes[i]) for i, (first, _) in enumerate(given)]
-        joined = torch.cat([g for _, g in given], 2) if len(given) > 1 else given[0][1] if given else None
-        joined = torch.zeros(self.steps, self.batch, 0) if joined is None else joined.contiguous()
-        return joined.numpy(), np.array(at, np.int64).reshape(-1, 3)
-
-    def backward(self, to_z, to_v, needed: Sequence[bool]) -> list[torch.Tensor | None]:
-        """Give dL/dW of every population that needs it; to_z and to_v: what `side_by_side` gave of spikes and membranes."""
+    def backward(
+        self, to_z: Gradients, to_v: Gradients, to_rates: Gradients, needed: Sequence[bool]
+    ) -> list[torch.Tensor | None]:
+        """Give dL/dW of every population that needs it, from gradients by population: of spikes and membranes, [·, B, n] of
+        all or the last steps, and of rates [n].
+        """
+        to_z, to_v = ({k: grad.contiguous() for k, grad in each.items()} for each in (to_z, to_v))
+        given = self._given(to_z), self._given(to_v), self._steady(to_rates)
         grads = [np.zeros(w.shape, np.float32) if need else None for w, need in zip(self.weights, needed, strict=True)]
         network, width = self.network, self.network.neurons * LANES
         currents, longest = len(network.constants.decay_syn), self.longest
@@ -251,13 +266,27 @@ class Run:
         for number, (first, last) in reversed(list(enumerate(self.spans))):
             tape, grad = self._tape_of(number, first, last), room[last - first]
             grad[:, last - first :] = later
-            self._run_back(tape, first, last, listeners, to_z, to_v, carried, grad)
+            self._run_back(tape, first, last, listeners, given, carried, grad)
             self._add_weight_gradients(grad, first, last, grads)
             if self.cut and first % self.cut == 0:
                 carried[:], later[:] = 0, 0
             elif first:
                 later[:] = grad[:, :longest]
         return [None if out is None else torch.from_numpy(out) for out in grads]
+
+    def _given(self, grads: Gradients) -> np.ndarray:
+        """Where gradients of populations are, as `gather` takes them; who calls holds them."""
+        rows = [(self.network.first[k], g.shape[2], g.data_ptr(), self.steps - len(g)) for k, g in grads.items()]
+        return np.array(rows, np.int64).reshape(-1, 4)
+
+    def _steady(self, grads: Gradients) -> list[np.ndarray]:
+        """What every spike of a tile gets from the gradients of rates, [N · 16]; nothing where there is no sample."""
+        of_all = np.zeros((self.network.neurons, LANES), np.float32)
+        for k, grad in grads.items():
+            share = grad.numpy() / np.float32(self.steps * self.batch)
+            of_all[self.network.first[k] : self.network.first[k] + len(share)] = share[:, None]
+        of_last = of_all * (np.arange(LANES) < self.batch - (self.tiles - 1) * LANES)
+        return [of_all.reshape(-1)] * (self.tiles - 1) + [of_last.reshape(-1)]
 
     def constant_gradients(self) -> list[torch.Tensor | None]:
         """Give dL/d leak [N], dL/d theta [N] and dL/d decay_syn [C, N] after `backward`; None where none learn."""
@@ -292,17 +321,17 @@ class Run:
         in_parallel(self.threads, words.list_listeners, jobs)
         return begin, towards, worth
 
-    def _run_back(self, tape: Tape, first: int, last: int, listeners, to_z, to_v, carried, grad) -> None:
+    def _run_back(self, tape: Tape, first: int, last: int, listeners, given, carried, grad) -> None:
         """Find dL/dc of every current, neuron, step and sample: grad [tiles, T + D, C, N · 16]."""
         network = self.network
         slope = np.array([network.pseudo.width, network.pseudo.scale], np.float32)
-        (of_z, z_at), (of_v, v_at) = to_z, to_v
+        of_z, of_v = (rows - [0, 0, 0, first] for rows in given[:2])
         for where in reversed(self._turns(last - first)):
             jobs = [
                 (
                     *(place, self.choices, slope, listeners, self.dense_back, network.by_lane),
                     *(tape.u[k], tape.v[k], tape.a[k], tape.busy[k], tape.i[k], self.tuned[k]),
-                    *(of_z[first:last], z_at, of_v[first:last], v_at, k * LANES, carried[k], grad[k]),
+                    *(of_z, of_v, given[2][k], self.batch, k * LANES, carried[k], grad[k]),
                 )
                 for k in range(self.tiles)
                 for place in where

@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 import torch
@@ -62,23 +63,24 @@ class Spiking:
         z_of: Sequence[int],
         v_of: Sequence[int],
         cut: int | None = None,
-    ) -> tuple[list[torch.Tensor], list[torch.Tensor], State, torch.Tensor]:
+        last_v: bool = False,
+    ) -> tuple[list[torch.Tensor], list[torch.Tensor], list[torch.Tensor], State, torch.Tensor]:
         """Advance by T steps; gradients flow to the weights, [n, M, C, D] of each population, leak, theta and decay_syn.
 
         sources: whom each column listens to, [1, M], or each entry of each neuron, [n, M]. events: whole numbers
         [T, B, I]; history [H, B, I + N]: events and spikes of the H >= longest delay steps before. Gives the spikes
-        [T, B, n] of populations z_of, the membranes of v_of, the state after the last step, and the history after it
-        (both without gradient). No gradient crosses from a piece of `cut` steps to the one before.
+        [T, B, n] of populations z_of, the membranes of v_of (last_v: [1, B, n], those after the last step), the mean spikes
+        [n] of z_of, the state after the last step, and the history after it (both without gradient). No gradient crosses
+        from a piece of `cut` steps to the one before.
         """
         trained = (self.constants.leak, self.constants.theta, self.constants.decay_syn)
         tunes = torch.is_grad_enabled() and any(constant.requires_grad for constant in trained)
         learns = tunes or torch.is_grad_enabled() and any(weight.requires_grad for weight in weights)
         sequence = self.sequence([weight.detach().contiguous() for weight in weights], sources, learns, cut, tunes)
         sequence.begin(events, state, history)
-        shown = _Differentiable.apply(sequence, tuple(z_of), tuple(v_of), *trained, *weights)
+        shown = iter(_Differentiable.apply(sequence, tuple(z_of), tuple(v_of), last_v, *trained, *weights))
         return (
-            list(shown[: len(z_of)]),
-            list(shown[len(z_of) :]),
+            *(list(islice(shown, len(each))) for each in (z_of, v_of, z_of)),
             sequence.last_state(),
             sequence.last_history(events, history),
         )
@@ -160,17 +162,19 @@ class _Buffers:
 
 class _Differentiable(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, sequence, z_of, v_of, *tensors):
-        membranes = sequence.forward(v_of)
+    def forward(ctx, sequence, z_of, v_of, last_v, *tensors):
+        membranes = sequence.forward(v_of, last_v)
         ctx.sequence, ctx.z_of, ctx.v_of = sequence, z_of, v_of
         ctx.set_materialize_grads(False)
-        return *map(sequence.spikes, z_of), *membranes
+        return *map(sequence.spikes, z_of), *membranes, *sequence.rates(z_of)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, *grads):
-        sequence, number = ctx.sequence, len(ctx.z_of)
-        to_z = sequence.side_by_side(ctx.z_of, grads[:number])
-        to_v = sequence.side_by_side(ctx.v_of, grads[number:])
-        weights = sequence.backward(to_z, to_v, ctx.needs_input_grad[6:])
-        return None, None, None, *sequence.constant_gradients(), *weights
+        grads = iter(grads)
+        given = [
+            {k: g for k, g in zip(populations, islice(grads, len(populations)), strict=True) if g is not None}
+            for populations in (ctx.z_of, ctx.v_of, ctx.z_of)
+        ]
+        weights = ctx.sequence.backward(*given, ctx.needs_input_grad[7:])
+        return None, None, None, None, *ctx.sequence.constant_gradients(), *weights

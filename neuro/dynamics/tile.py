@@ -139,9 +139,9 @@ def backward_tile(
     i,
     tuned,
     to_z,
-    z_at,
     to_v,
-    v_at,
+    steady,
+    batch,
     first,
     carried,
     grad,
@@ -149,12 +149,12 @@ def backward_tile(
     """Fill grad [T + D, C, N · 16] with dL/dc, D the longest delay; its last D steps are those of later steps.
 
     where: steps and neurons from, to. heard: start [N + 1], offset and weight, where the spikes of each neuron go, offset =
-    (delay · C + current) · N + target; but for populations in the tables of dense, see `gather_gradients`. to_z [T, B, R]:
-    the gradient of the spikes of some populations side by side, z_at [P, 3]: of each the first neuron, its place in R, and
-    its size; to_v and v_at likewise, of their membranes; the tile's samples begin at `first`. slope: width and scale of the
-    surrogate. v [1 + T, N · 16], from the state before the first step on, is read where the leak is linear to zero, and
-    where constants learn: then dL/d leak, dL/dθ and dL/d decay of each current are added to tuned [2 + C, N · 16] (else
-    of length 0), i [T, C, N · 16] being the currents before each step.
+    (delay · C + current) · N + target; but for populations in the tables of dense, see `gather_gradients`. to_z, to_v: the
+    gradients of the spikes and of the membranes of some populations, see `gather`; steady [N · 16]: what every spike of a
+    neuron gets beside it; the tile's samples, of `batch`, begin at `first`. slope: width and scale of the surrogate.
+    v [1 + T, N · 16], from the state before the first step on, is read where the leak is linear to zero, and where
+    constants learn: then dL/d leak, dL/dθ and dL/d decay of each current are added to tuned [2 + C, N · 16] (else of
+    length 0), i [T, C, N · 16] being the currents before each step.
     carried [2 + C, N · 16]: the gradient of the state after these steps, and then of the state before.
     """
     begun, ended, least, most = where
@@ -181,9 +181,9 @@ def backward_tile(
                 from_moved_threshold(distance, now, theta, beta, a[t, low:high])
             pseudo_derivative(psi, distance, choices[SHAPE], slope[0], slope[1])
             scale_slope(psi, theta)
-            of_z[:] = 0
-            gather(of_z, n, last, to_z, z_at, t, first)
-            gather(of_v, n, last, to_v, v_at, t, first)
+            of_z[:] = steady[low:high]
+            gather(of_z, n, last, to_z, batch, t, first)
+            gather(of_v, n, last, to_v, batch, t, first)
             for k in range(n, last):
                 weighted_sum(
                     of_z, (k - n) * LANES, flat, t * currents * neurons, offset, weight, start[k], start[k + 1]

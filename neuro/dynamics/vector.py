@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import carray, types
 from numba.core.typing.templates import Signature
+from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
 from neuro.jit import compiled
@@ -34,6 +35,20 @@ def room_for(count):
     made = np.empty(count + LANES, np.float32)
     first = (LINE - made.ctypes.data % LINE) % LINE // 4
     return made[first : first + count]
+
+
+@intrinsic
+def _pointer(typing, address):
+    def code(context, b, signature, args):
+        return b.inttoptr(args[0], ir.FloatType().as_pointer())
+
+    return types.CPointer(types.float32)(types.int64), code
+
+
+@compiled
+def floats_at(address, count):
+    """Give the float32 numbers that begin at an address; who calls must hold what they belong to."""
+    return carray(_pointer(address), count)
 
 
 def signed(result, *arguments) -> Signature:

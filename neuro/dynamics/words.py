@@ -180,6 +180,15 @@ def unpack_values(tile, low, values, first):
 
 
 @compiled
+def count_spikes(bits, lanes, count):
+    """Add to count [n] the spikes in words [T, n] of a tile whose first `lanes` samples are there."""
+    there = np.uint16((1 << lanes) - 1)
+    for t in range(len(bits)):
+        for k in range(len(count)):
+            count[k] += ones(bits[t, k] & there)
+
+
+@compiled
 def count_events(bits, low, high, begin):
     """Count in begin [rows + 1], from place 1 on, the events of source rows low … high − 1 in bits [tiles, T, rows]."""
     for tile in range(len(bits)):

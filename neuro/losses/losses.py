@@ -75,7 +75,7 @@ def regularisers(
     """
     total = torch.zeros(())
     if loss.rate_weight:
-        rates = whole(torch.cat([z.mean((0, 1)) for z in record.spikes.values()]) * share)
+        rates = whole(torch.cat(list(record.rates.values())) * share)
         off = (rates - loss.rate_target).square().sum()
         total = total + loss.rate_weight * (off if loss.rate_power == 1 else off**loss.rate_power)
     if loss.voltage_weight:

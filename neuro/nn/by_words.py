@@ -73,12 +73,14 @@ class ByWords:
         state: NetworkState,
         heard: set[str],
         shown: tuple[str, ...],
+        last_v: bool = False,
         cut: int | None = None,
         constants: Mapping[str, Constants] | None = None,
     ):
-        """Give spikes of the populations `heard` and membranes of those `shown`, [T, B, n], and the state after them.
+        """Give spikes of the populations `heard`, [T, B, n], membranes of those `shown`, rates [n], and the state after.
 
-        constants: of every population, if they are not those the loops were made for.
+        last_v: only the membranes after the last step, [1, B, n]. constants: of every population, if they are not those the
+        loops were made for.
         """
         z_names, v_names = [n for n in self.names if n in heard], [n for n in self.names if n in shown]
         events = [signals[name] for name in self.sources if name in signals]
@@ -88,20 +90,21 @@ class ByWords:
         joined = State(*(torch.cat([getattr(s, part) for s in neurons], -1) for part in State._fields))
         same = constants is None or constants is self.constants
         spiking = self.spiking if same else self.spiking.with_constants(self._joined(constants))
-        z, v, last, told = spiking.run(
+        z, v, rates, last, told = spiking.run(
             [weights[name] for name in self.names],
             [self._sources(name, sources[name]) for name in self.names],
             *(events, joined, history),
             [self.names.index(name) for name in z_names],
             [self.names.index(name) for name in v_names],
             cut,
+            last_v,
         )
         sizes = [sum(self.sizes[name] for name in group) for group in self.groups]
         parts = zip(*(tensor.split(sizes, -1) for tensor in last), strict=True)
         kept = dict(zip(self.groups, (State(*part) for part in parts), strict=True))
         histories = dict(zip(self.sources, told.split(list(self.sizes.values()), -1), strict=True))
-        z, v = dict(zip(z_names, z, strict=True)), dict(zip(v_names, v, strict=True))
-        return z, v, NetworkState(kept, histories, {})
+        z, rates = (dict(zip(z_names, each, strict=True)) for each in (z, rates))
+        return z, dict(zip(v_names, v, strict=True)), rates, NetworkState(kept, histories, {})
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, "known": {}}  # a copy's tensors are others, with numbers of their own

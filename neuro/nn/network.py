@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
+from typing import Literal
 
 import torch
 from torch import nn
@@ -78,15 +79,16 @@ class Network(nn.Module):
         state: NetworkState | None = None,
         record: Iterable[str] = (),
         *,
-        membranes: bool = True,
+        membranes: bool | Literal["last"] = True,
         truncate_steps: int | None = None,
         deviation: Deviation | None = None,
     ):
         """Run T steps: x [T, B, inputs] or {input: [T, B, n]}, events as whole numbers.
 
         Gives (outputs, record): outputs [T, B, classes or neurons], a dict by name where there are several; record has
-        `state` (to go on from, without gradient) and, for populations named in `record`, `spikes` [T, B, n] and, if
-        `membranes`, `v`. truncate_steps: neurons carry no gradient from a piece of so many steps to the one before
+        `state` (to go on from, without gradient) and, for populations named in `record`, `spikes` [T, B, n], `rates` [n]
+        (their mean over steps and samples, which is cheaper in a loss) and, if `membranes`, `v` ("last": only after the
+        last step, [1, B, n]). truncate_steps: neurons carry no gradient from a piece of so many steps to the one before
         (truncated backpropagation through time); spikes are the same. deviation: run on one device, whose neurons differ
         (`neuro.silicon.deviation_of`); gradients go to the latents of the network as described.
         Raises DataError on input the chip does not take, FeasibilityError where a latent moved without projection.
@@ -101,10 +103,12 @@ class Network(nn.Module):
         state = silence if state is None else check_state(state, silence)
         read = {output.population for output in self.plan.spec.outputs.values()}
         with exact_products(first.device):
-            spikes, v, kept = self._run(signals, state, {*names, *read}, shown, truncate_steps, deviation)
+            spikes, v, rates, kept = self._run(
+                signals, state, {*names, *read}, shown, membranes == "last", truncate_steps, deviation
+            )
             outputs, traces = self._read_out(spikes, state)
-        kept = kept._replace(traces=traces)
-        return outputs, Record(kept, {name: spikes[name] for name in names}, {name: v[name] for name in shown})
+        spikes, rates = ({name: found[name] for name in names} for found in (spikes, rates))
+        return outputs, Record(kept._replace(traces=traces), spikes, {name: v[name] for name in shown}, rates)
 
     def on_devices(self, x, deviations: Iterable[Deviation]):
         """Run T steps from silence on each of K devices: outputs [K, T, B, classes], a dict by name of several.
@@ -117,7 +121,7 @@ class Network(nn.Module):
         silence = self._zero_state(first.shape[1], first.device)
         read = {output.population for output in self.plan.spec.outputs.values()}
         with torch.no_grad(), exact_products(first.device):
-            found = [self._run(signals, silence, read, (), None, deviation)[0] for deviation in deviations]
+            found = [self._run(signals, silence, read, (), False, None, deviation)[0] for deviation in deviations]
             spikes = {name: torch.cat([part[name] for part in found], 1) for name in read}
             outputs, _ = self._read_out(spikes, silence)
         of_each = {name: y.unflatten(1, (len(found), -1)).transpose(0, 1) for name, y in self._named(outputs).items()}
@@ -138,8 +142,17 @@ class Network(nn.Module):
     def _named(self, outputs) -> dict[str, torch.Tensor]:
         return outputs if isinstance(outputs, dict) else {next(iter(self.plan.spec.outputs)): outputs}
 
-    def _run(self, signals: dict, state: NetworkState, heard: set[str], shown: tuple, cut: int | None, deviation):
-        """Give spikes of the populations `heard`, membranes of those `shown`, and the state after the last step."""
+    def _run(
+        self,
+        signals: dict,
+        state: NetworkState,
+        heard: set[str],
+        shown: tuple,
+        last_v: bool,
+        cut: int | None,
+        deviation,
+    ):
+        """Give spikes of the populations `heard`, membranes of those `shown`, rates, and the state after the last step."""
         found = {name: self._tried(name, weight) for name, weight in self._weights(deviation).items()}
         weights, sources = ({name: pair[k] for name, pair in found.items()} for k in (0, 1))
         constants = self._constants
@@ -148,9 +161,11 @@ class Network(nn.Module):
             constants = {name: deviated(model, constants[name], deviation.constants[name]) for name in constants}
         if self._goes_by_words(signals, weights):
             words = self._words(next(iter(weights.values())).device)
-            return words.run(signals, weights, sources, state, heard, shown, cut, constants)
+            return words.run(signals, weights, sources, state, heard, shown, last_v, cut, constants)
         weights = {name: self.memories[name].spread(weight, sources[name]) for name, weight in weights.items()}
-        return run_pieces(self.plan, self._groups, signals, weights, state, self._reach, cut, constants)
+        z, v, kept = run_pieces(self.plan, self._groups, signals, weights, state, self._reach, cut, constants)
+        rates = {name: spikes.mean((0, 1)) for name, spikes in z.items()}
+        return z, {name: values[-1:] for name, values in v.items()} if last_v else v, rates, kept
 
     def _goes_by_words(self, signals: dict, weights: dict) -> bool:
         """Whether compiled loops serve: exact sums on a device that has them, and no gradient asked for the input."""

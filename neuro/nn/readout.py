@@ -21,7 +21,7 @@ class SpikeReadout(nn.Module):
 
 
 class LinearReadout(nn.Module):
-    """Off the chip, in float32: r = decay · r + z, y = W·r + b."""
+    """Off the chip, in float32: r = decay · r + z, y = W·r + b; reckoned as the trace of W·z, of which there are fewer."""
 
     def __init__(self, size: int, classes: int, decay: float, generator: torch.Generator):
         super().__init__()
@@ -31,9 +31,10 @@ class LinearReadout(nn.Module):
         self.bias = nn.Parameter(torch.zeros(classes))
 
     def forward(self, z: torch.Tensor, trace: torch.Tensor | None = None):
-        """Give y [T, B, classes] and the trace [B, n] after the last step."""
+        """Give y [T, B, classes], and what it comes to without b after the last step, [B, classes]."""
         from neuro.dynamics.trace import traces_of  # numba is imported where a network runs
 
-        trace = torch.zeros_like(z[0]) if trace is None else trace
-        traces = traces_of(z, trace, float(self.decay))
-        return traces @ self.weight.T + self.bias, traces[-1].detach()
+        weighted = z @ self.weight.T
+        trace = torch.zeros_like(weighted[0]) if trace is None else trace
+        traces = traces_of(weighted, trace, float(self.decay))
+        return traces + self.bias, traces[-1].detach()

@@ -11,7 +11,7 @@ from neuro.errors import DataError
 
 
 class NetworkState(NamedTuple):
-    """Neurons of each group of populations, the last spikes of every source [H, B, n], and read-out traces [B, n]."""
+    """Neurons of each group of populations, the last spikes of every source [H, B, n], and read-out traces [B, classes]."""
 
     neurons: dict[tuple[str, ...], State]
     history: dict[str, torch.Tensor]
@@ -19,11 +19,12 @@ class NetworkState(NamedTuple):
 
 
 class Record(NamedTuple):
-    """The state after the last step; spikes and membrane values [T, B, n] of the populations asked for."""
+    """The state after the last step; of populations asked for spikes and membranes [T, B, n], and their mean spikes [n]."""
 
     state: NetworkState
     spikes: dict[str, torch.Tensor]
     v: dict[str, torch.Tensor]
+    rates: dict[str, torch.Tensor]
 
     def __repr__(self) -> str:
         spikes, v = ({name: list(x.shape) for name, x in each.items()} for each in (self.spikes, self.v))

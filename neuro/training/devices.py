@@ -150,7 +150,8 @@ def forward_on(network: Network, x, deviations: list[Deviation], **options):
             parts.append(network(some, deviation=deviation, **options))
     outputs = _side_by_side([y for y, _ in parts])
     records = [record for _, record in parts]
-    return outputs, Record(None, _side_by_side([r.spikes for r in records]), _side_by_side([r.v for r in records]))
+    spikes, v = (_side_by_side([getattr(r, part) for r in records]) for part in ("spikes", "v"))
+    return outputs, Record(None, spikes, v, {name: z.mean((0, 1)) for name, z in spikes.items()})
 
 
 def _side_by_side(parts: list):

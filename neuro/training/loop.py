@@ -200,7 +200,7 @@ class _Trainer:
 
     def _forward(self, x, labels: torch.Tensor):
         """Run a batch, on the devices drawn for it if there are any."""
-        shown = {"record": tuple(self.task.populations), "membranes": self.task.loss.voltage_weight > 0}
+        shown = {"record": tuple(self.task.populations), "membranes": self._membranes}
         options = {**shown, "truncate_steps": self.recipe.truncate_steps}
         if self.devices is None:
             return self.network(x, **options)
@@ -212,6 +212,12 @@ class _Trainer:
         step = self.at.epoch * self.per_epoch + self.at.batch
         drawn = self.devices.of_batch(step, self.at.epoch, step / (self.recipe.epochs * self.per_epoch))
         return forward_on(self.network, x, self.devices.attacked(drawn, loss_on), **options)
+
+    @property
+    def _membranes(self) -> bool | str:
+        """Which membranes the loss looks at."""
+        loss = self.task.loss
+        return "last" if loss.voltage_weight and loss.voltage_at == "last" else loss.voltage_weight > 0
 
     def _step(self, loss: torch.Tensor, record, share: float) -> None:
         """Move the network along a loss, which is this process's part of the whole, and what regularises it."""

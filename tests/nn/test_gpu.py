@@ -53,7 +53,7 @@ def _run(network, x, **options):
     names = tuple(network.plan.spec.populations)
     _, record = network(x, record=names, **options)
     g, total = torch.Generator().manual_seed(3), 0
-    for values in (*record.spikes.values(), *record.v.values()):
+    for values in (*record.spikes.values(), *record.v.values(), *record.rates.values()):
         total = total + (values * torch.rand(values.shape, generator=g).to(values.device)).sum()
     total.backward()
     return record, {name: p.grad.cpu().clone() for name, p in network.named_parameters() if p.grad is not None}
@@ -101,6 +101,11 @@ def test_entries_with_sources_of_their_own(make, events, both):
     dense = make("generic", ("slots=4",), populations={"hidden": {"size": 9}, "out": {"size": 4}})
     network = neuro.Network(dense.plan, seed=0, storage="slots", reserve=2)
     assert_alike(both(network, events(network, steps=8)))
+
+
+def test_membranes_of_the_last_step(make, events, both):
+    network = make("dynapse1")
+    assert_alike(both(network, events(network, steps=9, batch=5), membranes="last"))
 
 
 def test_truncated_gradients(make, events, both):

@@ -38,7 +38,7 @@ def test_steps_without_label_count_for_nothing():
 def test_the_regularisers_of_sequential_mnist():
     z = torch.tensor([[[1.0, 0.0]], [[1.0, 0.0]], [[0.0, 0.0]], [[0.0, 0.0]]])  # mean rates 0.5 and 0
     v = torch.tensor([[[9.0, 9.0]], [[9.0, 9.0]], [[9.0, 9.0]], [[3.0, -1.5]]])
-    record = Record(None, {"a": z}, {"a": v})
+    record = Record(None, {"a": z}, {"a": v}, {"a": z.mean((0, 1))})
     off = 0.48**2 + 0.02**2
     assert float(regularisers(Loss(rate_target=0.02, rate_weight=0.1), record)) == pytest.approx(0.1 * off)
     squared = Loss(rate_target=0.02, rate_weight=0.1, rate_power=2)
@@ -61,7 +61,7 @@ def test_parts_of_a_batch_add_up_to_the_whole():
         found = []
         for i, p in enumerate(parts):
             leaves = [x.clone().requires_grad_() for x in (z, v, w)]
-            record = Record(None, {"a": leaves[0][:, p]}, {"a": leaves[1][:, p]})
+            record = Record(None, {"a": leaves[0][:, p]}, {"a": leaves[1][:, p]}, {"a": leaves[0][:, p].mean((0, 1))})
             others = sum(m for j, m in enumerate(means) if j != i)
             regularisers(loss, record, None, [leaves[2]], len(p) / 4, lambda r, o=others: r + o).backward()
             found.append([x.grad for x in leaves])

@@ -308,7 +308,7 @@ def test_regularisers_by_hand():
 
     z = torch.tensor([[[1.0, 0.0]], [[1.0, 0.0]], [[0.0, 0.0]], [[0.0, 0.0]]])
     v = torch.tensor([[[3.0, 0.5]], [[-2.0, 0.0]], [[0.0, 0.0]], [[0.0, 0.0]]])
-    record = Record(None, {"a": z}, {"a": v})
+    record = Record(None, {"a": z}, {"a": v}, {"a": z.mean((0, 1))})
     loss = Loss(rate_target=0.25, rate_weight=2.0)
     assert float(regularisers(loss, record)) == pytest.approx(2 * (0.25**2 + 0.25**2))
     assert float(regularisers(Loss(voltage_weight=1.0), record)) == pytest.approx((2**2 + 1**2) / 8)
