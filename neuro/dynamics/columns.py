@@ -20,6 +20,7 @@ FIRST, SIZE, WORDS, BEGIN, END, WHOLE, BASE, LINES = range(
 )  # of a population; BEGIN and END: its columns, 0 if not dense
 BLOCK = ROW * LANES
 DENSE = 1 / 8  # share of weights that are there, from which on spikes can cost less than words
+DENSE_BACK = 0.7  # the same, from which on all columns cost less than words on the way back (measured)
 WORD_COST, EVENT_COST = 20, 64  # in what a neuron and event cost (measured): a word; an event besides its neurons
 
 
@@ -28,7 +29,7 @@ def lay_out(network, weights, sources, planes: int, own: int, rows: int, take: C
     table).
 
     weights [n, M, C, D] and sources [1, M] of each population of a `Spiking`; neurons are source rows from `own` on, of
-    `rows` in all; take: gives an array of a length.
+    `rows` in all; take: gives an array of a length. On the way back fewer populations are in tables: see DENSE_BACK.
     """
     delay, ids = network.route[:, None] + network.lines, np.arange(len(network.route))
     offset = delay * rows - np.where(ids < network.inputs, ids, ids - network.inputs + own)[:, None]
@@ -43,17 +44,20 @@ def lay_out(network, weights, sources, planes: int, own: int, rows: int, take: C
     for p, (weight, source, there) in enumerate(parts):
         neurons, columns, currents, lines = weight.shape
         at, base = sum(map(len, listed)), sum(needed[:p])
+        ends = (at * lines, (at + columns * dense[p]) * lines)
+        populations.append((network.first[p], neurons, there, *ends, columns * currents * lines, base, lines))
         if dense[p]:
             turn_weights(weight.reshape(neurons, -1), table[base * BLOCK :])
             listed.append(source[0])
             places.append((np.arange(columns)[:, None] * (currents * lines) + np.arange(lines)).reshape(-1))
+        if dense[p] and there >= DENSE_BACK * weight.size:
             of_neurons = source[0] >= network.inputs
             column_of[p, source[0][of_neurons] - network.inputs] = np.arange(columns)[of_neurons]
-        ends = (at * lines, (at + columns * dense[p]) * lines)
-        populations.append((network.first[p], neurons, there, *ends, columns * currents * lines, base, lines))
     heard, populations = np.concatenate(listed), np.array(populations, np.int64)
     forward = populations, offset[heard].reshape(-1).astype(np.int32), np.concatenate(places).astype(np.int32), table
-    return forward, (populations, column_of, delay[heard].reshape(-1).astype(np.int32), table)
+    backward, by_words = populations.copy(), (column_of < 0).all(1)
+    backward[by_words, END] = backward[by_words, BEGIN]
+    return forward, (backward, column_of, delay[heard].reshape(-1).astype(np.int32), table)
 
 
 @compiled

@@ -306,7 +306,7 @@ class Run:
 
     def _listeners(self) -> tuple[np.ndarray, ...]:
         """List where the spikes of each neuron go."""
-        neurons, populations = self.network.neurons, self.dense[0]
+        neurons, populations = self.network.neurons, self.dense_back[0]
         in_tables = np.zeros(neurons, np.bool_)
         for first, size, begin, end in populations[:, [columns.FIRST, columns.SIZE, columns.BEGIN, columns.END]]:
             in_tables[first : first + size] = begin < end
