@@ -25,10 +25,15 @@ def problem(request):
         weights.append(weight * (g.random(weight.shape) < (0.02 if name == "silent" else 0.7)))
     route = np.concatenate([np.zeros(INPUTS, np.int64), g.integers(1, 4, NEURONS)])
     network = SimpleNamespace(route=route, lines=np.array(LINES), inputs=INPUTS, neurons=NEURONS, first=tuple(first))
-    laid = columns.lay_out(
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columns, "DENSE_BACK", columns.DENSE)
+        return g, network, weights, sources, laid_out(network, weights, sources)
+
+
+def laid_out(network, weights, sources):
+    return columns.lay_out(
         network, weights, sources, 1, INPUTS, INPUTS + NEURONS, lambda n: np.full(n, np.nan, np.float32)
     )
-    return g, network, weights, sources, laid
 
 
 def test_sums_are_those_of_the_weights(problem):
@@ -60,6 +65,15 @@ def test_few_spikes_go_by_columns_and_many_by_words(problem):
     for rate, few in ((0, True), (0xFFFF, False)):
         words = np.full(12 * (INPUTS + NEURONS), rate, np.uint16)
         assert columns.few_events(words, 9 * (INPUTS + NEURONS), populations[0], offsets) == few
+
+
+def test_on_the_way_back_tables_serve_only_where_most_weights_are_there(problem):
+    _, network, weights, sources, _ = problem
+    weights[0][:] = 1
+    forward, (populations, column_of, *_) = laid_out(network, weights, sources)
+    in_tables = [p[:, columns.BEGIN] < p[:, columns.END] for p in (forward[0], populations)]
+    assert [each.tolist() for each in in_tables] == [[True, True, False], [True, False, False]]
+    assert (column_of[0] >= 0).any() and (column_of[1:] < 0).all()
 
 
 @pytest.mark.parametrize("least, most", [(0, NEURONS), (3, 16), (90, 95)])

@@ -10,7 +10,7 @@ import torch
 from random_networks import CHIPS, random_events, random_network
 
 import neuro
-from neuro.dynamics import worth
+from neuro.dynamics import columns, worth
 from neuro.dynamics.surrogate import SHAPES
 from neuro.errors import DataError
 from neuro.nn.propagate import run_groups
@@ -131,6 +131,17 @@ def test_gradients_of_entries_both_ways(make, events, monkeypatch, chip, many):
     dense = make(chip, populations={"hidden": {"size": 40}, "out": {"size": 10}}, inputs={"x": 40})
     network = neuro.Network(dense.plan, seed=0, storage="slots", reserve=3)
     assert same_gradients(network, events(network, steps=12, batch=37))
+
+
+@pytest.mark.parametrize("share", [0.0, 2.0], ids=["by tables", "by words"])
+def test_gradients_come_back_both_ways(monkeypatch, share):
+    monkeypatch.setattr(columns, "DENSE_BACK", share)
+    compared = 0
+    for seed in range(6):
+        rng = np.random.default_rng([9, seed])
+        network = random_network(rng, "generic")
+        compared += same_gradients(network, random_events(rng, network, steps=20, batch=19))
+    assert compared > 2
 
 
 def test_threads_do_not_matter(make, events):
