@@ -71,6 +71,12 @@ def check_record(record: Iterable[str] | str, spec: NetworkSpec) -> tuple[str, .
     return names
 
 
+def check_membranes(membranes) -> None:
+    """Refuse what names neither the membranes of every step, nor of the last, nor none."""
+    if membranes not in (True, False, "last"):
+        raise DataError(f"membranes is {membranes!r}, allowed: True, False, or 'last' for those after the last step")
+
+
 def check_truncation(steps: int | None) -> None:
     """Refuse what is no number of steps."""
     if steps is not None and (not isinstance(steps, int) or steps < 1):

@@ -22,7 +22,7 @@ from neuro.nn.entries import draw_candidates, number_of_entries, redraw
 from neuro.nn.exact import exact_products
 from neuro.nn.groups import groups_of
 from neuro.nn.initial import first_bases, first_latent
-from neuro.nn.inputs import check_input, check_record, check_truncation
+from neuro.nn.inputs import check_input, check_membranes, check_record, check_truncation
 from neuro.nn.memory import NOT_ITS_CODE, SynapseMemory, codes_that_differ
 from neuro.nn.propagate import run_pieces
 from neuro.nn.readout import LinearReadout, SpikeReadout
@@ -95,6 +95,7 @@ class Network(nn.Module):
         """
         names = check_record(record, self.plan.spec)
         shown = names if membranes else ()
+        check_membranes(membranes)
         check_truncation(truncate_steps)
         signals = check_input(x, self.plan.spec, self.plan.chip)
         first = next(iter(signals.values()))

@@ -6,6 +6,7 @@ import torch
 from random_networks import CHIPS, random_events, random_network
 
 from neuro.dynamics import sequence
+from neuro.errors import DataError
 
 
 def through(network, x, *, cheap, beside=True, **options):
@@ -63,3 +64,9 @@ def test_tensors_give_the_same(make, events):
     network = make("generic", ("weights.kind=float",))
     assert not network._goes_by_words(events(network), network._weights())
     assert alike(network, events(network, batch=5))
+
+
+def test_other_wishes_for_membranes_are_refused(make, events):
+    network = make("dynapse1")
+    with pytest.raises(DataError, match="membranes is 'first', allowed: True, False, or 'last'"):
+        network(events(network), membranes="first")
