@@ -118,7 +118,7 @@ class _Sequence:
         """Run all steps; gives the membranes of populations v_of after each step, [T, B, n], or the last, [1, B, n]."""
         network, chosen, size = self.network, self.chosen, (self.network.neurons, self.batch)
         looks_back = self.learns and (self.tunes or chosen["KIND"] == flat.LINEAR_TO_ZERO)
-        shows = bool(v_of) or looks_back
+        shows = bool(v_of) and not last_alone or looks_back
         kept = self.steps if self.learns else 0
         self.u = self._room(kept, *size)
         self.v = self._room(1 + self.steps if shows else 0, *size)
@@ -138,8 +138,8 @@ class _Sequence:
                 **flags,
             )
         parts = [(network.first[k], len(self.weights[k])) for k in v_of]
-        begin = self.steps if last_alone else 1
-        return [self.v[begin:, first : first + n].transpose(1, 2).contiguous() for first, n in parts]
+        v = self.state[flat.V][None] if last_alone else self.v[1:]
+        return [v[:, first : first + n].transpose(1, 2).contiguous() for first, n in parts]
 
     def _room(self, *shape: int, kind=torch.float32) -> torch.Tensor:
         return torch.empty(shape, dtype=kind, device=self.device)
@@ -149,13 +149,17 @@ class _Sequence:
 
     def spikes(self, population: int) -> torch.Tensor:
         """Give spikes [T, B, n] of a population as zeros and ones."""
-        first = self.network.inputs + self.network.first[population]
-        own = self.spoken[self.past :, first : first + len(self.weights[population])]
-        return own.transpose(1, 2).float().contiguous()
+        return self._spoken_by(population).transpose(1, 2).float().contiguous()
 
     def rates(self, populations: Sequence[int]) -> list[torch.Tensor]:
         """Give the mean spikes of every neuron of some populations, a step and sample: [n] each."""
-        return [self.spikes(k).mean((0, 1)) for k in populations]
+        counts = [self._spoken_by(k).sum((0, 2), dtype=torch.float64) for k in populations]
+        return [(count / (self.steps * self.batch)).float() for count in counts]
+
+    def _spoken_by(self, population: int) -> torch.Tensor:
+        """Its spikes as they are kept, [T, n, B]."""
+        first = self.network.inputs + self.network.first[population]
+        return self.spoken[self.past :, first : first + len(self.weights[population])]
 
     def last_state(self) -> State:
         """Give the state after the last step."""

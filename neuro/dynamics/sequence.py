@@ -142,9 +142,8 @@ class Run:
         """Run all tiles through all steps; gives the membranes of populations v_of after each step, [T, B, n], or the last,
         [1, B, n].
         """
-        begin = self.steps - 1 if last_alone else 0
-        room = self.network.buffers
-        shown = [room.lend((self.steps - begin, self.batch, len(self.weights[k]))) for k in v_of]
+        places = [(self.network.first[k], len(self.weights[k])) for k in v_of]
+        shown = [] if last_alone else [self.network.buffers.lend((self.steps, self.batch, n)) for _, n in places]
         keeps = self.learns and not self.again
         self.tape = self._tape(self.steps if keeps else max(self.lengths), keeps, bool(shown))
         for first, last in self.spans:
@@ -152,11 +151,12 @@ class Run:
                 self.before.append((self.state.copy(), self.refractory.copy()))
             tape = self.tape.part(first, last) if keeps else self.tape.part(0, last - first)
             self._run(tape, first, last, self.state, self.refractory)
-            here = slice(max(begin - first, 0), last - first)
-            for k, v in zip(v_of if begin < last else (), shown, strict=False):
-                at, into = self.network.first[k], v[max(first - begin, 0) : last - begin]
-                jobs = [(tape.v[tile, 1:][here], at, into, tile * LANES) for tile in range(self.tiles)]
+            for (at, _), v in zip(places if shown else (), shown, strict=True):
+                jobs = [(tape.v[tile, 1:], at, v[first:last], tile * LANES) for tile in range(self.tiles)]
                 in_parallel(self.threads, words.unpack_values, jobs)
+        if last_alone:
+            v = self._untiled(self.state[:, :, flat.V : flat.V + 1])
+            return [v[:, :, at : at + n].contiguous() for at, n in places]
         return [torch.from_numpy(v) for v in shown]
 
     @property

@@ -26,7 +26,7 @@ class Tape:
         kept = slice(first, last)
         return Tape(
             self.u[:, kept if self.u.shape[1] > 1 else one],
-            self.v[:, first : last + 1],
+            self.v[:, slice(first, last + 1) if self.v.shape[1] > 1 else one],
             self.a[:, kept if self.a.shape[1] > 1 else one],
             self.busy[:, kept if self.busy.shape[1] > 1 else one],
             self.i[:, kept],

@@ -1,4 +1,4 @@
-"""Traces of spikes, r_t = decay · r_{t−1} + z_t: step by step in machine code on the CPU, in tensors elsewhere."""
+"""Traces over time, r_t = decay · r_{t−1} + z_t: step by step in machine code on the CPU, in tensors elsewhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PIECE = 2**12  # numbers of a step that a thread takes at once, so that they sta
 
 
 def traces_of(z: torch.Tensor, before: torch.Tensor, decay: float) -> torch.Tensor:
-    """Give the traces [T, B, n] of spikes [T, B, n] after a trace [B, n], float32; gradients go to the spikes.
+    """Give the traces [T, B, n] of values [T, B, n] after a trace [B, n], float32; gradients go to both.
 
     Product and sum are rounded apart, as with tensors: both ways give the same bits, forward and back (tested).
     """
@@ -27,7 +27,8 @@ class _Traces(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, grad):
-        return _accumulated(grad, grad.new_zeros(grad.shape[1:]), ctx.decay, True), None, None
+        to_z = _accumulated(grad, grad.new_zeros(grad.shape[1:]), ctx.decay, True)
+        return to_z, ctx.decay * to_z[0] if ctx.needs_input_grad[1] else None, None
 
 
 def _accumulated(values: torch.Tensor, first: torch.Tensor, decay: float, backwards: bool) -> torch.Tensor:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from neuro.descriptor import refuse_exact_programming
 from neuro.descriptor.analog import Devices
+from neuro.errors import TableError
 from neuro.tables import Joined
 from neuro.tables.joined import pair_weights_of
 
@@ -35,15 +36,20 @@ def words_programmed(joined: Joined, seed: int) -> pd.DataFrame:
 
 
 def _bases(joined: Joined) -> pd.DataFrame:
-    """What G+ and G- of full conductance weigh on every core, in units of its grid: by least squares, from its weights."""
+    """What G+ and G- of full conductance weigh on every core, in units of its grid: by least squares, from its weights.
+
+    Raises TableError for a core whose weights do not tell.
+    """
     found, devices = [], joined.chip.devices
     for key, rows in joined.tables.frames["weights"].groupby(CORE):
         plus, minus = (side[rows["part"].to_numpy()] for side in pair_weights_of(joined.chip))
-        if len(joined.chip.weights.bases) == 2:
-            sides = np.linalg.lstsq(np.column_stack([plus, -minus]), rows["value"].to_numpy(float))[0]
-        else:
-            side = plus - devices.gain * minus
-            base = side @ rows["value"].to_numpy(float) / (side @ side)
-            sides = (base, devices.gain * base)
-        found.append((*key, *sides))
+        two = len(joined.chip.weights.bases) == 2
+        sides = np.column_stack([plus, -minus]) if two else (plus - devices.gain * minus)[:, None]
+        bases, _, rank, _ = np.linalg.lstsq(sides, rows["value"].to_numpy(float))
+        if rank < sides.shape[1]:
+            raise TableError(
+                f"chip {key[0]} core {key[1]}: the pairs in use are too few to tell what a device at full conductance "
+                "weighs, so no noise can be drawn for them; replay without noise"
+            )
+        found.append((*key, bases[0], bases[1] if two else devices.gain * bases[0]))
     return pd.DataFrame(found, columns=[*CORE, "plus", "minus"])

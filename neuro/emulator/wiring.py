@@ -73,9 +73,11 @@ def wire(tables: Tables, virtual=None, noise_seed: int | None = None) -> Wiring:
     constants, words = _constants(joined, grid), joined.words
     if virtual is not None:
         virtual.refuse_other(tables.chip)
-        constants, words = constants_on(model, constants, joined, virtual), words_on(joined, virtual)
-    if noise_seed is not None:
+        constants = constants_on(model, constants, joined, virtual)
+    if noise_seed is not None:  # of conductances, whose words no virtual chip multiplies
         words = words_programmed(joined, noise_seed)
+    elif virtual is not None:
+        words = words_on(joined, virtual)
     return Wiring(
         model=model,
         constants=constants,

@@ -165,7 +165,7 @@ class Network(nn.Module):
             return words.run(signals, weights, sources, state, heard, shown, last_v, cut, constants)
         weights = {name: self.memories[name].spread(weight, sources[name]) for name, weight in weights.items()}
         z, v, kept = run_pieces(self.plan, self._groups, signals, weights, state, self._reach, cut, constants)
-        rates = {name: spikes.mean((0, 1)) for name, spikes in z.items()}
+        rates = {name: z[name].mean((0, 1)) for name in heard}
         return z, {name: values[-1:] for name, values in v.items()} if last_v else v, rates, kept
 
     def _goes_by_words(self, signals: dict, weights: dict) -> bool:

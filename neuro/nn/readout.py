@@ -7,6 +7,8 @@ import math
 import torch
 from torch import nn
 
+FORGOTTEN = math.log(2.0**-32)  # of a trace, beside its largest
+
 
 class SpikeReadout(nn.Module):
     """Sum the spikes of each class's neurons: neuron `index` speaks for class index // (size / classes)."""
@@ -21,7 +23,7 @@ class SpikeReadout(nn.Module):
 
 
 class LinearReadout(nn.Module):
-    """Off the chip, in float32: r = decay · r + z, y = W·r + b; reckoned as the trace of W·z, of which there are fewer."""
+    """Off the chip, in float32: r = decay · r + z, y = W·r + b; reckoned as traces of W·z, as classes are few."""
 
     def __init__(self, size: int, classes: int, decay: float, generator: torch.Generator):
         super().__init__()
@@ -31,10 +33,17 @@ class LinearReadout(nn.Module):
         self.bias = nn.Parameter(torch.zeros(classes))
 
     def forward(self, z: torch.Tensor, trace: torch.Tensor | None = None):
-        """Give y [T, B, classes], and what it comes to without b after the last step, [B, classes]."""
+        """Give y [T, B, classes] and the trace [B, n] after the last step."""
         from neuro.dynamics.trace import traces_of  # numba is imported where a network runs
 
-        weighted = z @ self.weight.T
-        trace = torch.zeros_like(weighted[0]) if trace is None else trace
-        traces = traces_of(weighted, trace, float(self.decay))
-        return traces + self.bias, traces[-1].detach()
+        weighted, decay = z @ self.weight.T, float(self.decay)
+        before = torch.zeros_like(weighted[0]) if trace is None else trace @ self.weight.T
+        return traces_of(weighted, before, decay) + self.bias, self._trace(z.detach(), trace)
+
+    def _trace(self, z: torch.Tensor, before: torch.Tensor | None) -> torch.Tensor:
+        """What spikes [T, B, n] leave of them after the last step; those too long ago for float32 are left out."""
+        decay = float(self.decay)
+        steps = min(len(z), math.ceil(FORGOTTEN / math.log(decay)) if 0 < decay < 1 else len(z))
+        powers = torch.tensor([decay**k for k in reversed(range(steps))], device=z.device)
+        trace = torch.tensordot(powers, z[-steps:], 1)
+        return trace if before is None else trace + decay ** len(z) * before

@@ -11,7 +11,7 @@ from neuro.errors import DataError
 
 
 class NetworkState(NamedTuple):
-    """Neurons of each group of populations, the last spikes of every source [H, B, n], and read-out traces [B, classes]."""
+    """Neurons of each group of populations, the last spikes of every source [H, B, n], and read-out traces [B, n]."""
 
     neurons: dict[tuple[str, ...], State]
     history: dict[str, torch.Tensor]
@@ -19,7 +19,8 @@ class NetworkState(NamedTuple):
 
 
 class Record(NamedTuple):
-    """The state after the last step; of populations asked for spikes and membranes [T, B, n], and their mean spikes [n]."""
+    """The state after the last step; of populations asked for spikes [T, B, n], membranes (likewise, or of the last step,
+    [1, B, n]), and mean spikes [n]."""
 
     state: NetworkState
     spikes: dict[str, torch.Tensor]
@@ -27,8 +28,8 @@ class Record(NamedTuple):
     rates: dict[str, torch.Tensor]
 
     def __repr__(self) -> str:
-        spikes, v = ({name: list(x.shape) for name, x in each.items()} for each in (self.spikes, self.v))
-        return f"Record(state, spikes={spikes}, v={v})"
+        parts = [{name: list(x.shape) for name, x in each.items()} for each in (self.spikes, self.v, self.rates)]
+        return "Record(state, spikes={}, v={}, rates={})".format(*parts)
 
 
 def check_state(state: NetworkState, like: NetworkState) -> NetworkState:

@@ -151,7 +151,9 @@ def forward_on(network: Network, x, deviations: list[Deviation], **options):
     outputs = _side_by_side([y for y, _ in parts])
     records = [record for _, record in parts]
     spikes, v = (_side_by_side([getattr(r, part) for r in records]) for part in ("spikes", "v"))
-    return outputs, Record(None, spikes, v, {name: z.mean((0, 1)) for name, z in spikes.items()})
+    shares = {name: [z.shape[1] / batch for z in (r.spikes[name] for r in records)] for name in spikes}
+    rates = {n: sum(r.rates[n] * share for r, share in zip(records, of, strict=True)) for n, of in shares.items()}
+    return outputs, Record(None, spikes, v, rates)
 
 
 def _side_by_side(parts: list):

@@ -319,8 +319,7 @@ def _below(tensors: dict, prefix: str) -> dict:
 
 def _mean_rate(record) -> torch.Tensor:
     """Spikes per neuron and step over all populations."""
-    total = sum(z.detach().sum() for z in record.spikes.values())
-    return total / sum(z.numel() for z in record.spikes.values())
+    return torch.cat([rates.detach() for rates in record.rates.values()]).mean()
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def test_other_numbers_than_float32_take_the_way_of_tensors():
     before = torch.zeros(2, 3, dtype=torch.float64)
     out = traces_of(z, before, 0.75)
     assert out.dtype == torch.float64 and torch.equal(out, by_hand(z.detach(), before, 0.75))
-    assert torch.autograd.gradcheck(lambda z: traces_of(z, before, 0.75), z)
+    assert torch.autograd.gradcheck(lambda z, before: traces_of(z, before, 0.75), (z, before.requires_grad_()))
 
 
 def test_rows_that_are_not_contiguous_are_read_as_they_stand():

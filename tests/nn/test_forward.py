@@ -216,6 +216,23 @@ def test_spiking_and_linear_outputs(make, events):
     first, middle = network({n: s[:6] for n, s in x.items()})
     second, _ = network({n: s[6:] for n, s in x.items()}, middle.state)
     torch.testing.assert_close(torch.cat([first["line"], second["line"]]), y["line"])
+    second["line"].sum().backward()  # the weight's gradient knows of spikes before this piece
+    decay, trace, total = float(readout.decay), 0.0, 0.0
+    for t, spikes in enumerate(record.spikes["hidden"].detach().double()):
+        trace = decay * trace + spikes
+        total = total + trace.sum(0) * (t >= 6)
+    torch.testing.assert_close(readout.weight.grad, total.float().expand(2, -1))
+    torch.testing.assert_close(record.state.traces["line"], trace.float())
+
+
+def test_a_trace_forgets_no_more_than_float32_does(make):
+    outputs = {"line": {"population": "hidden", "readout": "linear", "classes": 2, "tau_out_s": 0.02}}
+    readout = make(outputs=outputs).readouts["line"]
+    z = (torch.rand(1500, 3, 6, generator=torch.Generator().manual_seed(0)) < 0.05).float()
+    trace = torch.zeros(3, 6, dtype=torch.float64)
+    for spikes in z.double():
+        trace = float(readout.decay) * trace + spikes
+    torch.testing.assert_close(readout(z)[1], trace.float(), rtol=1e-5, atol=1e-8)
 
 
 def test_a_bare_tensor_is_the_only_input_and_integers_are_events(make, events):

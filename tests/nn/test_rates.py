@@ -60,6 +60,24 @@ def test_samples_that_are_not_there_have_no_part(monkeypatch, make, events, opti
     assert alike(network, x, **options)
 
 
+@pytest.mark.parametrize("name", CHIPS)
+def test_what_is_not_shown_changes_nothing(name):
+    """Whether membranes are shown or not, in pieces without gradient between them or as a whole."""
+    for seed in range(3):
+        rng = np.random.default_rng([8, seed])
+        network = random_network(rng, name)
+        x, names = random_events(rng, network, steps=17, batch=5), tuple(network.plan.spec.populations)
+        for cut in (None, 4):
+            found = []
+            for membranes in (True, "last", False):
+                _, record = network(x, record=names, membranes=membranes, truncate_steps=cut)
+                network.zero_grad()
+                sum(z.sum() for z in record.spikes.values()).backward()
+                found.append([*record.spikes.values(), *(p.grad.clone() for p in network.latents.values())])
+            for other in found[1:]:
+                assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
+
+
 def test_tensors_give_the_same(make, events):
     network = make("generic", ("weights.kind=float",))
     assert not network._goes_by_words(events(network), network._weights())

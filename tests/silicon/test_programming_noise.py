@@ -11,11 +11,12 @@ from tiny_task import TINY, call
 
 import neuro
 from neuro.emulator import programming as replayed
-from neuro.errors import DescriptionError
+from neuro.errors import DescriptionError, TableError
 from neuro.silicon.pcm import replace_part
 from neuro.silicon.programming import programmed_deviation
-from neuro.tables import Joined
-from neuro.verification import _largest_z, verify
+from neuro.tables import Joined, Tables
+from neuro.verification import verify
+from neuro.verification.noise import largest_z
 
 DRAWS = 600
 STANDARD_ERRORS = 6.0
@@ -124,26 +125,36 @@ def test_verification_with_noise_says_how_many_draws(run):
     assert told["draws"] == 12 and 0 < told["largest_z"] < told["allowed_z"] and len(told["accuracies"][1]) == 12
 
 
-def test_other_noise_is_noticed(run, monkeypatch):
+@pytest.mark.parametrize("size", [0.0, 0.7, 1.5], ids=["no noise", "less", "more"])
+def test_other_noise_is_noticed(run, monkeypatch, size):
     right = replayed.programmed
-    monkeypatch.setattr(replayed, "programmed", lambda devices, share, random: right(devices, share, random) * 0.8)
-    proof = verify(run, draws=12)
+    monkeypatch.setattr(replayed, "programmed", lambda devices, x, g: x + size * (right(devices, x, g) - x))
+    proof = verify(run, draws=20)
     assert not proof.differ and not proof.findings and not proof.passed
+
+
+def test_weights_that_do_not_tell_their_bases_are_refused():
+    network = random_network(np.random.default_rng(0), "pcm-crossbar")
+    tables = neuro.export(network)
+    weights = tables.frames["weights"].assign(part=0)
+    joined = Joined(Tables(tables.manifest, {**tables.frames, "weights": weights}))
+    with pytest.raises(TableError, match="chip 0 core 0: the pairs in use are too few to tell"):
+        replayed._bases(joined)
 
 
 def test_a_difference_of_means_is_counted_in_standard_errors():
     first, second = np.array([[1.0, 5.0], [3.0, 5.0]]), np.array([[2.0, 5.0], [8.0, 5.0]])
-    z, allowed = _largest_z(first, second)  # means 2 and 5; variances 2 and 18, each of the mean of two
+    z, allowed = largest_z(first, second)  # means 2 and 5; variances 2 and 18, each of the mean of two
     assert z == pytest.approx(3 / np.sqrt(10)) and allowed > 1000
-    assert _largest_z(first[:, 1:], second[:, 1:] + 1)[0] == np.inf
-    assert _largest_z(np.zeros((50, 1)), np.zeros((50, 1)))[1] == pytest.approx(5.55, abs=0.05)
+    assert largest_z(first[:, 1:], second[:, 1:] + 1)[0] == np.inf
+    assert largest_z(np.zeros((50, 1)), np.zeros((50, 1)))[1] == pytest.approx(5.55, abs=0.05)
 
 
 def test_chips_without_noise_and_single_draws_are_refused(run, shared_run):
-    assert "draws is 1, allowed: 0 for none, or at least 2" in call("verify", run, "--draws", 1).err
-    with pytest.raises(DescriptionError, match="draws is 1, allowed: 0 for none, or at least 2"):
+    assert "draws is 1, allowed: 0 for none, or at least 10" in call("verify", run, "--draws", 1).err
+    with pytest.raises(DescriptionError, match="draws is 1, allowed: 0 for none, or at least 10"):
         verify(run, draws=1)
-    said = call("verify", shared_run, "--draws", 3)
+    said = call("verify", shared_run, "--draws", 10)
     assert said.status == 2 and "dynapse1 states no noise of programming" in said.err
     network = random_network(np.random.default_rng(0), "generic")
     with pytest.raises(DescriptionError, match="generic.* states no noise of programming"):
