@@ -319,6 +319,27 @@ def transposed(typing, out, at, apart, values, begin, between):
 
 
 @intrinsic
+def spread_bits(typing, out, at, words, lane, number):
+    """out[at + k] = 1 where a lane's bit of words[k] is set, else 0; k below number, a multiple of 16."""
+
+    def code(context, b, signature, args):
+        data = pointers(context, b, signature, args)
+        kind, one = ir.VectorType(WORD, LANES), ir.Constant(VECTOR, [1.0] * LANES)
+        bit, nothing = splat(b, b.shl(WORD(1), b.trunc(args[3], WORD))), ir.Constant(kind, None)
+
+        def body(b, k, _):
+            several = b.load(b.bitcast(b.gep(data[2], [k]), kind.as_pointer()), align=2)
+            is_set = b.icmp_unsigned("!=", b.and_(several, bit), nothing)
+            store(b, data[0], b.add(args[1], k), b.select(is_set, one, ZERO))
+            return []
+
+        loop(b, INDEX(0), args[4], [], body, LANES)
+        return context.get_dummy_value()
+
+    return signed(types.void, out, at, words, lane, number), code
+
+
+@intrinsic
 def nonzero(typing, values, at):
     """Which of the 16 values from `at` on are not 0, as the bits of a word."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neuro.dynamics.lanes import lowest, nonzero, ones, transposed
+from neuro.dynamics.lanes import lowest, nonzero, ones, spread_bits, transposed
 from neuro.dynamics.vector import LANES, room_for
 from neuro.jit import compiled, estimated
 
@@ -158,11 +158,14 @@ def _extremes(values):
 @compiled
 def unpack_spikes(bits, spikes, first):
     """Write words [T, n] of a tile as zeros and ones into spikes [T, B, n]; the tile's samples begin at `first`."""
+    _, batch, neurons = spikes.shape
+    flat, whole = spikes.reshape(-1), neurons // LANES * LANES
     for t in range(len(bits)):
-        for lane in range(min(LANES, spikes.shape[1] - first)):
-            row = spikes[t, first + lane]
-            for k in range(len(row)):
-                row[k] = np.float32((bits[t, k] >> lane) & 1)
+        for lane in range(min(LANES, batch - first)):
+            at = (t * batch + first + lane) * neurons
+            spread_bits(flat, at, bits[t], lane, whole)
+            for k in range(whole, neurons):
+                flat[at + k] = np.float32((bits[t, k] >> lane) & 1)
 
 
 @compiled
