@@ -12,6 +12,7 @@ from neuro.nn.bases import BaseWeights, rows_of
 from neuro.nn.checksum import UNPROJECTED, checksum
 from neuro.weights import NestedSlots
 
+CHANGED = "the code was changed without projection; call project()"
 NOT_ITS_CODE = "is not what its latent gives: this state was edited, or is of another chip; load one `state_dict` gave"
 
 
@@ -107,7 +108,7 @@ class SynapseMemory(nn.Module):
     def _broken(self, code: torch.Tensor, weight: torch.Tensor) -> list[str]:
         found = [str(v) for v in self.scheme.violations(code, self.allowed)]
         if not found and not torch.equal(self.scheme.decode(code).view_as(weight), weight):
-            return ["the code was changed without projection; call network.project()"]
+            return [CHANGED]
         return found
 
     def wrong_sources(self) -> list[str]:
