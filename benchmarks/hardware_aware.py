@@ -2,9 +2,10 @@
 
 Two networks 784-32-10 on the first 12,000 training pictures, weights on pairs (one base a layer, least squares on the float
 weights); the whole test part, read once a row. `mlp` holds its hidden activations to so many bits, apart from those of the
-weights. `spiking` takes every pixel as evenly spaced spikes over 12 steps, its hidden neurons leak, spike and are reset by
-subtraction, and its outputs are mean currents: its activations are spikes, so it has no such bits. Every way starts from
-the same float network and trains on for the same number of epochs:
+weights, at the full scale of least squared error (in place of the largest activation's it brings back 0.3 points at 3 x 3
+bits, on pictures no row reads). `spiking` takes every pixel as evenly spaced spikes over 12 steps, its hidden neurons leak,
+spike and are reset by subtraction, its outputs are mean currents: its activations are spikes, so it has no such bits. Every
+way starts from the same float network and trains on for the same number of epochs:
 
     float    trains on as floats: the twin the gap is taken to
     mapped   the float twin put on the device without training
@@ -50,6 +51,7 @@ FLOAT_EPOCHS, EPOCHS, LR = 8, 8, 1e-3
 NOISE, DRAWS = 0.02, 20
 LAYERS = ("first", "second")
 STEPS, DECAY = 12, 0.9  # of the spiking network
+TOPS = 50  # full scales of activations that are tried
 NETWORKS, DATASETS = ("mlp", "spiking"), ("mnist", "fashion_mnist")
 EMNIST = "emnist: to be run where the data are"
 METHODS = ("float", "mapped", "stages", "through", "noisy")
@@ -147,11 +149,16 @@ def schemes_for(model, device: dict) -> dict[str, ConductanceScheme]:
     return found
 
 
-def largest_activation(model, data) -> float:
-    """Give what all but a thousandth of the hidden activations stay below."""
+def best_top(model, data, bits: int) -> float:
+    """Give the full scale at which hidden activations of so many bits have the least squared error."""
     with torch.no_grad():
         hidden = functional.relu(model.first(data["train"][0][:2000]))
-    return float(hidden.flatten().quantile(0.999)) if hidden.numel() < 2**24 else float(hidden.max())
+
+    def error(top: float) -> float:
+        step = top / (2**bits - 1)
+        return float(((hidden.clamp(max=top) / step).round() * step - hidden).square().mean())
+
+    return min((share / TOPS * float(hidden.max()) for share in range(1, TOPS + 1)), key=error)
 
 
 def with_activation(model, kind, device: dict, top: float | None) -> nn.Sequential:
@@ -164,7 +171,7 @@ def with_activation(model, kind, device: dict, top: float | None) -> nn.Sequenti
 
 def trained(method: str, device: dict, model, twin, data, seed: int):
     """Give the network on the hard device."""
-    top = largest_activation(model, data) if "activation_bits" in device else None
+    top = best_top(model, data, device["activation_bits"]) if "activation_bits" in device else None
     if method == "mapped":
         return neuro.constrain(with_activation(twin, ThroughActivation, device, top), schemes_for(twin, device)).eval()
     schemes, hard = schemes_for(model, device), with_activation(model, ThroughActivation, device, top)
