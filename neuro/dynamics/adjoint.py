@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from neuro.dynamics.lanes import transposed
-from neuro.dynamics.vector import LANES, floats_at, room_for
 from neuro.jit import compiled
+from neuro.jit.vector import LANES, floats_at, room_for
 
 FAST_SIGMOID, TRIANGLE, ARCTAN, SIGMOID, BOXCAR = range(5)
 

@@ -41,7 +41,7 @@ from neuro.dynamics.flat import (
     A,
     V,
 )
-from neuro.dynamics.vector import (
+from neuro.jit.vector import (
     COUNTS,
     INDEX,
     LANES,

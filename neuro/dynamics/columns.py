@@ -12,8 +12,8 @@ from collections.abc import Callable
 import numpy as np
 
 from neuro.dynamics.lanes import ROW, fourfold_sum, lowest, ones, row_sum, transposed
-from neuro.dynamics.vector import LANES, room_for
 from neuro.jit import compiled
+from neuro.jit.vector import LANES, room_for
 
 FIRST, SIZE, WORDS, BEGIN, END, WHOLE, BASE, LINES = range(
     8

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from neuro.dynamics.model import Constants, NeuronModel
-from neuro.dynamics.vector import LANES
+from neuro.jit.vector import LANES
 
 LEAK, THETA, V_RESET, FLOOR, BIAS, BETA, DECAY_A, UNIT, PER_UNIT = range(9)  # rows of constants
 DECAY_SYN = 9  # and a row from there on for each current

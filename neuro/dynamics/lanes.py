@@ -11,7 +11,8 @@ from numba import types
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-from neuro.dynamics.vector import (
+from neuro.jit.bits import BITS
+from neuro.jit.vector import (
     CHAINS,
     COUNTS,
     INDEX,
@@ -31,7 +32,6 @@ from neuro.dynamics.vector import (
     tree,
 )
 
-BITS = 64
 BYTES = ir.VectorType(ir.IntType(8), BITS)
 ROW = 4  # vectors a row of `row_sum` has
 WORDS_A_LINE = 8  # places and weights that fill a line of the cache
@@ -270,33 +270,6 @@ def count_up(typing, out, at, first):
         return context.get_dummy_value()
 
     return signed(types.void, out, at, first), code
-
-
-@intrinsic
-def list_bits(typing, out, at, word, first):
-    """Write first + the place of each bit set in a 64-bit word to out, from `at` on; gives where they end.
-
-    The first four places are written whether there are so many or not, as no branch then has to be guessed.
-    """
-
-    def code(context, b, signature, args):
-        (data, *_), (_, at, word, first) = pointers(context, b, signature, args), args
-        certain = ir.Constant(ir.IntType(1), 0)
-
-        def write(b, at, word):
-            place = b.add(first, b.cttz(word, certain))
-            b.store(b.trunc(place, ir.IntType(32)), b.gep(data, [at]))
-            return b.and_(word, b.sub(word, INDEX(1)))
-
-        end = b.add(at, b.ctpop(word))
-        for j in range(CHAINS):
-            word = write(b, b.add(at, INDEX(j)), word)
-        start = b.add(at, INDEX(CHAINS))
-        last = b.select(b.icmp_signed(">", end, start), end, start)
-        loop(b, start, last, [word], lambda b, e, carried: [write(b, e, carried[0])])
-        return end
-
-    return signed(types.int64, out, at, word, first), code
 
 
 @intrinsic

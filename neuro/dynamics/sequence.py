@@ -11,8 +11,8 @@ from neuro.dynamics import columns, flat, words, worth
 from neuro.dynamics import tile as t16
 from neuro.dynamics.model import State
 from neuro.dynamics.tape import Tape
-from neuro.dynamics.vector import LANES
 from neuro.jit import in_parallel
+from neuro.jit.vector import LANES
 
 Gradients = Mapping[int, torch.Tensor]  # by number of the population
 TAPE = (

@@ -22,7 +22,7 @@ from neuro.dynamics import tile as t16
 from neuro.dynamics.model import Constants, NeuronModel, State
 from neuro.dynamics.sequence import Run
 from neuro.dynamics.surrogate import PseudoDerivative
-from neuro.dynamics.vector import LANES, lined_up
+from neuro.jit.vector import LANES, lined_up
 
 SHAPES = {
     "fast_sigmoid": adjoint.FAST_SIGMOID,

@@ -25,19 +25,18 @@ from neuro.dynamics.advance import advance
 from neuro.dynamics.flat import SYN, V
 from neuro.dynamics.lanes import (
     AHEAD,
-    BITS,
     WORDS_A_LINE,
     add_rows,
     count_up,
-    list_bits,
     nonzero,
     nonzeros,
     seen,
     show,
     spread_lines,
 )
-from neuro.dynamics.vector import LANES
 from neuro.jit import compiled
+from neuro.jit.bits import BITS, list_bits
+from neuro.jit.vector import LANES
 
 BLOCK = 16  # vectors that are passed over together while they rest: 256 neurons, a core of many chips
 FULL = 2**10  # lines that are named before their words are added

@@ -54,8 +54,8 @@ from neuro.dynamics.flat import (
     V,
 )
 from neuro.dynamics.lanes import masked_sum, weighted_sum
-from neuro.dynamics.vector import LANES, room_for
 from neuro.jit import compiled
+from neuro.jit.vector import LANES, room_for
 
 AT_ONCE = 256  # neurons that the way back takes together, so that what is known of them stays in the first cache
 DETACHED, SHAPE, HISTORY = range(RESTS + 1, RESTS + 4)  # rows of choices, after those of a step

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from neuro.dynamics.lanes import lowest, nonzero, ones, spread_bits, transposed
-from neuro.dynamics.vector import LANES, room_for
 from neuro.jit import compiled, estimated
+from neuro.jit.vector import LANES, room_for
 
 ONE = np.float32(1).view(np.int32)
 STRETCH = 2**12  # numbers of float32 in what the smallest cache holds

@@ -8,9 +8,9 @@ import numpy as np
 
 from neuro.dynamics import words
 from neuro.dynamics.lanes import ROW, fourfold_masked_sum, row_sum, scattered_sum, transposed
-from neuro.dynamics.vector import LANES, room_for
 from neuro.dynamics.words import row_of
 from neuro.jit import compiled, estimated, in_parallel
+from neuro.jit.vector import LANES, room_for
 
 BLOCK = LANES * ROW  # neurons whose gradients are summed together
 CACHE = 2**17  # numbers of float32 in half a megabyte

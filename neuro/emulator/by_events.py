@@ -16,11 +16,12 @@ import torch
 
 from neuro.dynamics import State, step
 from neuro.dynamics.flat import SYN, A, V, choices_of, rows_again, vectors_of
-from neuro.dynamics.stream import BITS, BLOCK, deliver_past, list_events, list_often, run_stream, show_spikes
-from neuro.dynamics.vector import LANES
+from neuro.dynamics.stream import BLOCK, deliver_past, list_events, list_often, run_stream, show_spikes
 from neuro.emulator.parts import Part, cut
 from neuro.emulator.wiring import Wiring
 from neuro.jit import in_parallel, renewed_in_child
+from neuro.jit.bits import BITS
+from neuro.jit.vector import LANES
 
 WORTH_A_PART = 2**14  # neurons: fewer are quicker in one thread where processors have other work, too
 ROOM = 2**16  # spikes a loop may list before it hands them over, if that is more than a step could need

@@ -10,8 +10,8 @@ from scipy.sparse import csr_array
 from neuro.dynamics.flat import THETA, rows_of, vectors_of
 from neuro.dynamics.lanes import WORDS_A_LINE
 from neuro.dynamics.stream import write_lines, write_rows
-from neuro.dynamics.vector import LANES, lined_up
 from neuro.emulator.wiring import Wiring
+from neuro.jit.vector import LANES, lined_up
 
 SIZE_OF_ROWS = 512  # places: rows are a multiple
 WORTH_A_ROW = 1 / 32  # words a place: with fewer, adding them one by one is quicker

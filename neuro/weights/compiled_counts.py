@@ -12,11 +12,12 @@ import math
 import numpy as np
 
 from neuro.jit import compiled, estimated
+from neuro.jit.bits import BITS, list_beyond
+from neuro.jit.vector import CHAINS
 
 GUESSES = 24
 NEAR = 7 / 8  # of the row before's threshold: most rows' lie above that, which leaves few entries of a wide row
 WIDE = 4  # entries a word, from which on a row is wide
-BLOCK = 16  # entries of one current that are passed over together
 CAREFUL = 1 - 2.0**-20  # keeps what rounding might otherwise leave out
 FEW = 2.0**44  # sizes below it: the closed form for the number of words errs by less than one
 
@@ -32,41 +33,79 @@ def all_within(values, largest):
 
 @compiled
 def count_rows(kinds, most, latent, bases, budget, code, weight, allowed):
-    """Fill code [N, M, K, D] and weight [N, M, C, D] (zeros) with the nearest counts of latent [N, M, C, D].
+    """Fill code [N, M, K, D] and weight [N, M, C, D] with the nearest counts of latent [N, M, C, D].
 
     kinds [2, C]: the type of + and − weights, or −1; bases [1 or N, K] float64; budget [N], most = its largest;
     allowed [N, M · C · D], or of length 0 where everything is.
     """
     rows, columns, currents, lines = latent.shape
     width = columns * currents * lines
-    entry, place, unit = np.empty(width, np.int64), np.empty(width, np.int64), np.empty(width)
+    entry, kind, limits = np.empty(width + CHAINS, np.int32), np.empty(width, np.int64), np.empty((2, currents))
     size, fall, rate, words = np.empty(width), np.empty(width), np.empty(width), np.empty(width)
+    outer = np.empty(2, latent.dtype)
     last = 0.0  # the row before's threshold: neurons of a population are alike, and a wrong guess costs time only
     for row in range(rows):
         base, values = bases[row if len(bases) > 1 else 0], latent[row].reshape(-1)
-        near = NEAR * last if width >= WIDE * most else last / 2
-        for least in (near, last / 2, 0.0):
-            count = _worth_a_word(values, base, kinds, lines, least, entry)
+        near = last if width >= WIDE * most else 0.0
+        for least in (NEAR * near, near / 2, 0.0):
+            _first_words(base, kinds, least, limits, outer)
+            count = _beyond(values, lines, limits, outer, entry)
             if len(allowed):
                 count = _permitted(allowed[row], entry, count)
+            _name_kinds(values, entry[:count], kinds, lines, kind)
             for j in range(count):
-                value, column, current, line = values[entry[j]], entry[j], 0, 0
-                if width > columns:
-                    column, current, line = column // (currents * lines), column // lines % currents, column % lines
-                kind = kinds[1 if value < 0 else 0, current]
-                place[j] = (column * len(base) + kind) * lines + line
-                unit[j] = -base[kind] if value < 0 else base[kind]
-                size[j] = abs(value) / base[kind]
-                step = base[kind] * base[kind]
+                unit = base[kind[j]]
+                size[j], step = abs(values[entry[j]]) / unit, unit * unit
                 fall[j], rate[j] = 2 * step, 0.5 / step
             found = _take(size[:count], fall[:count], rate[:count], least, last, budget[row], most, words[:count])
             if found >= least:
                 break
         last = found
         codes, weights = code[row].reshape(-1), weight[row].reshape(-1)
+        codes[:], weights[:] = 0, 0
         for j in range(count):
-            codes[place[j]] = words[j]
-            weights[entry[j]] = words[j] * unit[j]
+            place, worth = entry[j], words[j] * base[kind[j]]
+            weights[place] = -worth if values[place] < 0 else worth
+            column, line = (place, 0) if width == columns else (place // (currents * lines), place % lines)
+            codes[(column * len(base) + kind[j]) * lines + line] = words[j]
+
+
+@compiled
+def _first_words(base, kinds, least, limits, outer):
+    """Set which values gain more than `least` by their first word, a little less: <= limits [0], >= limits [1], by current.
+
+    outer [2]: the same of any current.
+    """
+    limits[0], limits[1] = -np.inf, np.inf
+    for current in range(kinds.shape[1]):
+        for sign in range(2):
+            if kinds[sign, current] >= 0:
+                b = base[kinds[sign, current]]
+                size = (b + least / b * CAREFUL) / 2
+                limits[1 - sign, current] = -size if sign else size
+    low, high = limits[0].max(), limits[1].min()
+    outer[0], outer[1] = low * CAREFUL, high * CAREFUL
+    if outer[0] < low or outer[1] > high:  # numbers so small that they were rounded away from 0
+        outer[:] = 0
+
+
+@compiled
+def _beyond(values, lines, limits, outer, entry):
+    """List the entries of a row [M · C · D] that limits name; returns how many there are."""
+    whole, currents = len(values) // BITS * BITS, limits.shape[1]
+    count = list_beyond(entry, values, outer, whole)
+    for e in range(whole, len(values)):
+        entry[count] = e
+        count += (values[e] >= outer[1]) | (values[e] <= outer[0])
+    if currents == 1:
+        return count
+    kept = 0
+    for j in range(count):
+        place = entry[j]
+        current = place // lines % currents
+        entry[kept] = place
+        kept += (values[place] >= limits[1, current]) | (values[place] <= limits[0, current])
+    return kept
 
 
 @compiled
@@ -79,42 +118,14 @@ def _permitted(allowed, entry, count):
 
 
 @compiled
-def _worth_a_word(values, base, kinds, lines, least, entry):
-    """List the entries of a row [M · C · D] whose first word could gain more than `least`; returns how many there are."""
+def _name_kinds(values, entry, kinds, lines, kind):
+    """Set which type serves each entry."""
     currents = kinds.shape[1]
-    up, down = np.full(currents, np.inf), np.full(currents, -np.inf)
-    for current in range(currents):
-        for sign in range(2):
-            if kinds[sign, current] >= 0:
-                b = base[kinds[sign, current]]
-                size = (b + least / b * CAREFUL) / 2
-                if sign == 0:
-                    up[current] = size
-                else:
-                    down[current] = -size
-    high, low = np.float32(up[0] * CAREFUL), np.float32(down[0] * CAREFUL)
-    count = e = 0
-    while currents == 1 and e + BLOCK <= len(values):
-        some = False
-        for j in range(BLOCK):
-            some |= (values[e + j] >= high) | (values[e + j] <= low)
-        if some:
-            for j in range(BLOCK):
-                entry[count] = e + j
-                count += (values[e + j] >= high) | (values[e + j] <= low)
-        e += BLOCK
-    while currents == 1 and e < len(values):
-        entry[count] = e
-        count += (values[e] >= up[0]) | (values[e] <= down[0])
-        e += 1
-    while e < len(values):
-        for current in range(currents):
-            high, low = up[current], down[current]
-            for _ in range(lines):
-                entry[count] = e
-                count += (values[e] >= high) | (values[e] <= low)
-                e += 1
-    return count
+    plus, minus = kinds[0, 0], kinds[1, 0]
+    for j in range(len(entry) if currents == 1 else 0):
+        kind[j] = minus if values[entry[j]] < 0 else plus
+    for j in range(len(entry) if currents > 1 else 0):
+        kind[j] = kinds[1 if values[entry[j]] < 0 else 0, entry[j] // lines % currents]
 
 
 @compiled
@@ -126,12 +137,13 @@ def _take(size, fall, rate, least, likely, budget, most, words):
     if budget == 0:
         words[:] = 0
         return least
-    total = _count(size, fall, rate, most, least, words)
+    huge = largest_of(size) >= FEW
+    guess = _guess(size, rate, budget, most, least, likely)
+    if guess > least and _count(size, fall, rate, most, huge, guess, words) == budget:
+        return guess
+    total = _count(size, fall, rate, most, huge, least, words)
     if total <= budget:
         return least if total == budget or least == 0 else -1.0
-    guess = _guess(size, rate, budget, most, least, likely)
-    if guess > least and _count(size, fall, rate, most, guess, words) == budget:
-        return guess
     low, high = least, 0.0
     for j in range(len(size)):
         high = max(high, (size[j] - 0.5) * fall[j])
@@ -139,7 +151,7 @@ def _take(size, fall, rate, least, likely, budget, most, words):
         middle = low + (high - low) / 2
         if not low < middle < high:
             break
-        total = _count(size, fall, rate, most, middle, words)
+        total = _count(size, fall, rate, most, huge, middle, words)
         if total == budget:
             return middle
         if total > budget:
@@ -147,8 +159,8 @@ def _take(size, fall, rate, least, likely, budget, most, words):
         else:
             high = middle
     upper = np.empty_like(words)
-    _count(size, fall, rate, most, low, upper)
-    left = budget - _count(size, fall, rate, most, high, words)
+    _count(size, fall, rate, most, huge, low, upper)
+    left = budget - _count(size, fall, rate, most, huge, high, words)
     for j in range(len(size)):
         more = min(left, int(upper[j] - words[j]))
         words[j] += more
@@ -157,8 +169,8 @@ def _take(size, fall, rate, least, likely, budget, most, words):
 
 
 @compiled
-def _count(size, fall, rate, most, threshold, words):
-    """Set how many words of each entry gain more than a threshold; returns their sum."""
+def _count(size, fall, rate, most, huge, threshold, words):
+    """Set how many words of each entry gain more than a threshold; returns their sum. huge: whether any size is."""
     for j in range(len(size)):
         number = math.ceil((size[j] - 0.5) - threshold * rate[j])
         number = number if number > 0.0 else 0.0
@@ -167,7 +179,7 @@ def _count(size, fall, rate, most, threshold, words):
         number -= 1.0 if ((size[j] - (number - 1.0)) - 0.5) * fall[j] <= threshold else 0.0
         number = number if number > 0.0 else 0.0
         words[j] = number if number < most else most
-    if largest_of(size) >= FEW:
+    if huge:
         for j in range(len(size)):
             words[j] = _above_by_halving(size[j], fall[j], most, threshold)
     return _sum(words)
@@ -204,15 +216,19 @@ def _above_by_halving(size, fall, most, threshold):
 @compiled
 def _guess(size, rate, budget, most, least, likely):
     """Look for a threshold above `least` that `budget` words exceed (Newton within a bracket); 0 where none was met."""
-    low, high, level = least, np.inf, likely
+    low, high, level, seen = least, np.inf, likely, False
     for _ in range(GUESSES):
-        if not low < level < high:
+        if level <= low and not seen:
+            level = low
+        elif not low < level < high:
             level = low + (high - low) / 2 if high < np.inf else 2 * low
         total, slope = _estimate(size, rate, most, level)
         if total == budget:
             return level
         if total > budget:
-            low = level
+            low, seen = level, True
+        elif level == least:
+            return 0.0
         else:
             high = level
         level += (total - budget) / slope

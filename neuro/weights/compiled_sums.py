@@ -24,11 +24,32 @@ def folded(terms, width):
 
 
 @compiled
-def fold_products(factor, values, out):
-    """out[n] = Σ factor[n, m] · values[n, m] in float64."""
-    width = factor.shape[1]
+def fold_counts(grad, code, currents, out):
+    """out[n, k] = Σ code[n, m, k, d] · grad[n, m, currents[k], d] in float64; code [N, M, K, D], grad [N, M, C, D]."""
+    columns, kinds, lines = code.shape[1:]
+    width, across = columns * lines, grad.shape[2]
     terms = np.empty(width)
-    for n in range(len(factor)):
-        for m in range(width):
-            terms[m] = np.float64(factor[n, m]) * np.float64(values[n, m])
-        out[n] = folded(terms, width)
+    for n in range(len(code)):
+        codes, grads = code[n].reshape(-1), grad[n].reshape(-1)
+        for k in range(kinds):
+            if lines == 1:
+                for m in range(columns):
+                    terms[m] = np.float64(codes[m * kinds + k]) * np.float64(grads[m * across + currents[k]])
+            else:
+                for place in range(width):
+                    m, d = place // lines, place % lines
+                    here = (m * kinds + k) * lines + d, (m * across + currents[k]) * lines + d
+                    terms[place] = np.float64(codes[here[0]]) * np.float64(grads[here[1]])
+            out[n, k] = folded(terms, width)
+
+
+@compiled
+def fold_coded(grad, code, table, first, out):
+    """out[n, k] = Σ table[k, code[n, m] − first] · grad[n, m] in float64."""
+    width = code.shape[1]
+    terms = np.empty(width)
+    for n in range(len(code)):
+        for k in range(len(table)):
+            for m in range(width):
+                terms[m] = table[k, code[n, m] - first] * np.float64(grad[n, m])
+            out[n, k] = folded(terms, width)

@@ -21,9 +21,9 @@ from neuro.weights.latents import (
     aligned,
     as_floats,
     base_rows,
+    count_sums,
     finite,
     is_compiled_for,
-    product_sums,
     row_budget,
     row_parts,
 )
@@ -120,8 +120,8 @@ class CountScheme:
     def _by_rows(self, places: torch.Tensor, allowed: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
         from neuro.weights.compiled_counts import count_rows  # numba is imported where a projection needs it
 
-        code = torch.zeros(*places.shape[:2], len(self.signs), places.shape[3], dtype=self._code_type)
-        weight = torch.zeros(places.shape)
+        code = torch.empty(*places.shape[:2], len(self.signs), places.shape[3], dtype=self._code_type)
+        weight = torch.empty(places.shape)
         bases = base_rows("base_weights", self.base_weights, places)
         allowed = torch.empty(0, 0, dtype=torch.bool) if allowed is None else allowed.flatten(1)
         arrays = (bases, row_budget(self.slots, places), code, weight, allowed.contiguous())
@@ -185,11 +185,8 @@ class CountScheme:
     def base_gradient(self, code: torch.Tensor, grad_weight: torch.Tensor) -> torch.Tensor:
         """Return dL/db [N, K] from dL/dW (shape of the weight): Σ sign · n · dL/dW over a row's sources and lines."""
         grad = grad_weight if grad_weight.dim() > 2 else grad_weight[:, :, None]
-        terms = [
-            sign * product_sums(code[:, :, k].flatten(1), grad[:, :, current].flatten(1))
-            for k, (sign, current) in enumerate(zip(self.signs, self.currents, strict=True))
-        ]
-        return torch.stack(terms, 1).to(grad_weight.dtype)
+        sums = count_sums(code, self.currents, grad)
+        return (sums * torch.tensor(self.signs, device=sums.device)).to(grad_weight.dtype)
 
     def initial_bases(self, latent: torch.Tensor) -> torch.Tensor:
         """Suggest bases [K] with which a typical row of the latent uses about all its slots; 1 where it is all 0.

@@ -113,15 +113,33 @@ def base_rows(name: str, bases: torch.Tensor, latent: torch.Tensor) -> torch.Ten
     return bases.to(latent.device)[None] if bases.dim() == 1 else per_row(name, bases, latent)
 
 
-def product_sums(factor: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """Σ factor · values over rows [N, W], float64 as `fold_sum` adds them."""
+def count_sums(code: torch.Tensor, currents: tuple[int, ...], values: torch.Tensor) -> torch.Tensor:
+    """Σ code · values over rows, [N, K] float64 as `fold_sum` adds them: code [N, M, K(, D)], values [N, M, C(, D)]."""
     if not is_compiled_for(values):
-        return fold_sum(factor * values.to(torch.float64))
-    from neuro.weights.compiled_sums import fold_products  # numba is imported where a projection needs it
+        terms = [code[:, :, k].flatten(1) * values[:, :, c].flatten(1).double() for k, c in enumerate(currents)]
+        return torch.stack([fold_sum(each) for each in terms], 1)
+    from neuro.weights.compiled_sums import fold_counts  # numba is imported where a projection needs it
 
-    out = torch.empty(len(values), dtype=torch.float64)
-    jobs = row_parts(as_floats(values.detach()), factor.contiguous().numpy(), out.numpy())
-    in_parallel(torch.get_num_threads(), fold_products, [(part[1], part[0], part[2]) for part in jobs])
+    out = torch.empty(len(values), len(currents), dtype=torch.float64)
+    lines = code.shape[3] if code.dim() == 4 else 1
+    code, values = (x.contiguous().view(*x.shape[:3], lines) for x in (code, values.detach()))
+    jobs = row_parts(as_floats(values), code.numpy(), out.numpy())
+    jobs = [(grad, counts, np.array(currents), rows) for grad, counts, rows in jobs]
+    in_parallel(torch.get_num_threads(), fold_counts, jobs)
+    return out
+
+
+def coded_sums(code: torch.Tensor, table: torch.Tensor, first: int, values: torch.Tensor) -> torch.Tensor:
+    """Σ table[:, code − first] · values over rows, [N, K] float64 as `fold_sum` adds them; table [K, V] float64."""
+    code, values = code.flatten(1), values.flatten(1)
+    if not is_compiled_for(values):
+        return torch.stack([fold_sum(row[code.long() - first] * values.double()) for row in table], 1)
+    from neuro.weights.compiled_sums import fold_coded
+
+    out = torch.empty(len(values), len(table), dtype=torch.float64)
+    jobs = row_parts(as_floats(values.detach()), code.contiguous().numpy(), out.numpy())
+    jobs = [(grad, codes, table.numpy(), first, rows) for grad, codes, rows in jobs]
+    in_parallel(torch.get_num_threads(), fold_coded, jobs)
     return out
 
 

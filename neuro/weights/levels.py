@@ -20,11 +20,11 @@ from neuro.weights.latents import (
     aligned,
     as_floats,
     base_rows,
+    coded_sums,
     finite,
     is_compiled_for,
     limits_of,
     per_row,
-    product_sums,
     row_budget,
     row_parts,
 )
@@ -184,8 +184,7 @@ class LevelScheme:
     def base_gradient(self, code: torch.Tensor, grad_weight: torch.Tensor) -> torch.Tensor:
         """Return dL/dscale [N, 1] from dL/dW (shape of the code): Σ ± level · dL/dW; the grid passes it through."""
         table = self._table(torch.tensor([self.levels], dtype=torch.float64, device=code.device))
-        slope = look_up(table, code.flatten(1).long() + 1)
-        return product_sums(slope, grad_weight.flatten(1))[:, None].to(grad_weight.dtype)
+        return coded_sums(code, table, -1, grad_weight).to(grad_weight.dtype)
 
     def initial_bases(self, latent: torch.Tensor) -> torch.Tensor:
         """Suggest the scale [1] of least squared error over the `slots` largest |w| of each row.

@@ -18,10 +18,10 @@ from neuro.weights.latents import (
     aligned,
     as_floats,
     base_rows,
+    coded_sums,
     finite,
     is_compiled_for,
     limits_of,
-    product_sums,
     row_budget,
     row_parts,
 )
@@ -137,9 +137,10 @@ class MaskScheme:
 
     def base_gradient(self, code: torch.Tensor, grad_weight: torch.Tensor) -> torch.Tensor:
         """Return dL/dI [N, B] from dL/dW (shape of the code): Σ sign · bit · dL/dW over a row."""
-        grad, sign, mask = grad_weight.flatten(1), code.sign().flatten(1), code.abs().flatten(1)
-        terms = [product_sums(((mask >> bit) & 1) * sign, grad) for bit in range(self._bits)]
-        return torch.stack(terms, 1).to(grad_weight.dtype)
+        largest = 2**self._bits - 1
+        mask = torch.arange(-largest, largest + 1, device=code.device)
+        bits = (mask.abs() >> torch.arange(self._bits, device=code.device)[:, None]) & 1
+        return coded_sums(code, (bits * mask.sign()).double(), -largest, grad_weight).to(grad_weight.dtype)
 
     def initial_bases(self, latent: torch.Tensor) -> torch.Tensor:
         """Suggest base currents u, 2u, 4u, … [B] whose sum is the largest |w| of a typical row.

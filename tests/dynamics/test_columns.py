@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from neuro.dynamics import columns
-from neuro.dynamics.vector import LANES
+from neuro.jit.vector import LANES
 
 SIZES = {"a": (70, 37), "b": (5, 90), "silent": (20, 30)}  # neurons, sources it hears
 LINES, CURRENTS, INPUTS = (0, 3), 2, 40

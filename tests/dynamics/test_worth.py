@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neuro.dynamics import words, worth
-from neuro.dynamics.vector import LANES
+from neuro.jit.vector import LANES
 
 
 def drawn(seed, rate, neurons=37, entries=6, steps=23, tiles=3, inputs=11):

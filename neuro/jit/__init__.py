@@ -39,7 +39,7 @@ def _kept(function, fastmath):
 def _folder(chosen: str, room: Path) -> Path:
     """Where machine code is kept: a folder for this text of a room, as its loops are compiled into one another."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path(os.path.expanduser("~")) / ".cache")
-    texts = [path.read_bytes() for path in (HERE / "jit.py", *sorted(room.glob("*.py")))]
+    texts = [path.read_bytes() for folder in (HERE, room) for path in sorted(folder.glob("*.py"))]
     return (Path(chosen) if chosen else home / "neuro") / hashlib.sha256(b"".join(texts)).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""Vectors of 16 floats in machine code: how the loops of this room load, store, repeat and choose."""
+"""Vectors of 16 floats in machine code: how compiled loops load, store, repeat and choose."""
 
 from __future__ import annotations
 
