@@ -22,21 +22,25 @@ BLOCK = ROW * LANES
 DENSE = 1 / 8  # share of weights that are there, from which on spikes can cost less than words
 DENSE_BACK = 0.7  # the same, from which on all columns cost less than words on the way back (measured)
 WORD_COST, EVENT_COST = 20, 64  # in what a neuron and event cost (measured): a word; an event besides its neurons
+EVERY_STEP = 2**48  # words that cost more than any events: columns are taken whatever happened
 
 
-def lay_out(network, weights, sources, planes: int, own: int, rows: int, take: Callable):
+def lay_out(network, weights, sources, planes: int, own: int, rows: int, take: Callable, whole: bool):
     """Lay out what the loops need: (populations, offsets, places, table) forward, and back (populations, column_of, delays,
-    table).
+    table); and which populations need no lists of words.
 
     weights [n, M, C, D] and sources [1, M] of each population of a `Spiking`; neurons are source rows from `own` on, of
-    `rows` in all; take: gives an array of a length. On the way back fewer populations are in tables: see DENSE_BACK.
+    `rows` in all; take: gives an array of a length; whole: whether a loop takes all neurons. On the way back fewer
+    populations are in tables, see DENSE_BACK; where loops take them whole, these go by columns forward at every step.
     """
     delay, ids = network.route[:, None] + network.lines, np.arange(len(network.route))
     offset = delay * rows - np.where(ids < network.inputs, ids, ids - network.inputs + own)[:, None]
     number = [int(np.count_nonzero(weight)) for weight in weights]
     parts = list(zip(weights, sources, number, strict=True))
     dense = [len(source) == 1 and planes == 1 and there >= DENSE * weight.size for weight, source, there in parts]
-    needed = [-(-len(weight) // BLOCK) * weight[0].size * full for weight, full in zip(weights, dense, strict=True)]
+    full = [d and there >= DENSE_BACK * weight.size for d, (weight, _, there) in zip(dense, parts, strict=True)]
+    wordless = [whole and each for each in full]
+    needed = [-(-len(weight) // BLOCK) * weight[0].size * d for weight, d in zip(weights, dense, strict=True)]
     table = take((sum(needed) + 1) * BLOCK)
     table[-BLOCK:] = 0
     listed, places, populations = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], []
@@ -45,19 +49,20 @@ def lay_out(network, weights, sources, planes: int, own: int, rows: int, take: C
         neurons, columns, currents, lines = weight.shape
         at, base = sum(map(len, listed)), sum(needed[:p])
         ends = (at * lines, (at + columns * dense[p]) * lines)
-        populations.append((network.first[p], neurons, there, *ends, columns * currents * lines, base, lines))
+        words = EVERY_STEP if wordless[p] else there
+        populations.append((network.first[p], neurons, words, *ends, columns * currents * lines, base, lines))
         if dense[p]:
             turn_weights(weight.reshape(neurons, -1), table[base * BLOCK :])
             listed.append(source[0])
             places.append((np.arange(columns)[:, None] * (currents * lines) + np.arange(lines)).reshape(-1))
-        if dense[p] and there >= DENSE_BACK * weight.size:
+        if full[p]:
             of_neurons = source[0] >= network.inputs
             column_of[p, source[0][of_neurons] - network.inputs] = np.arange(columns)[of_neurons]
     heard, populations = np.concatenate(listed), np.array(populations, np.int64)
     forward = populations, offset[heard].reshape(-1).astype(np.int32), np.concatenate(places).astype(np.int32), table
     backward, by_words = populations.copy(), (column_of < 0).all(1)
     backward[by_words, END] = backward[by_words, BEGIN]
-    return forward, (backward, column_of, delay[heard].reshape(-1).astype(np.int32), table)
+    return forward, (backward, column_of, delay[heard].reshape(-1).astype(np.int32), table), wordless
 
 
 @compiled

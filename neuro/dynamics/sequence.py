@@ -55,10 +55,12 @@ class Run:
         self.planes = max(most.bit_length(), 1)
         self.own = network.inputs * self.planes
         self._pack(events.contiguous().numpy(), history.contiguous().numpy())
-        self._list_words()
-        self.dense, self.dense_back = columns.lay_out(
-            network, self.weights, self.sources, self.planes, self.own, self.bits.shape[2], self._take
+        self.dense, self.dense_back, wordless = columns.lay_out(
+            network,
+            *(self.weights, self.sources, self.planes, self.own, self.bits.shape[2], self._take),
+            whole=self._parts() == 1,
         )
+        self._list_words(wordless)
         self.choices = network.choices(bool((state.refractory > 0).any()), self.past)
         self.spans, self.again = self._spans()
         self.state = self._tiled(torch.stack([state.v, state.a, *state.i]))
@@ -101,14 +103,14 @@ class Run:
         for array in self.taken:
             self.network.buffers.give(array)
 
-    def _list_words(self) -> None:
+    def _list_words(self, left_out: Sequence[bool]) -> None:
         network, neurons, rows = self.network, self.network.neurons, self.bits.shape[2]
         currents = len(network.constants.decay_syn)
         count = np.zeros((currents, neurons), np.int64)
         parts = [
             (weight[low:high], source[low:high] if len(source) > 1 else source, slice(first + low, first + high))
-            for first, weight, source in zip(network.first, self.weights, self.sources, strict=True)
-            for low, high in self._shares(len(weight))
+            for first, weight, source, out in zip(network.first, self.weights, self.sources, left_out, strict=True)
+            for low, high in ([] if out else self._shares(len(weight)))
         ]
         jobs = [(weight, source, network.inputs, self.planes, count[:, place]) for weight, source, place in parts]
         in_parallel(self.threads, words.count_words, jobs)
@@ -194,14 +196,17 @@ class Run:
             ]
             in_parallel(self.threads, t16.forward_tile, jobs)
 
+    def _parts(self) -> int:
+        """Into how many parts the neurons of a tile are cut."""
+        return -(-self.threads // self.tiles) if self.network.neurons >= WORTH_A_PART else 1
+
     def _turns(self, steps: int) -> list[np.ndarray]:
         """Say which steps and neurons each loop takes, [loops, 4] for every turn: from and to.
 
         With as many tiles as threads a turn is all steps. Fewer tiles of many neurons are cut by neurons; then the loops
         have to wait for one another's spikes after every step.
         """
-        neurons = self.network.neurons
-        parts = -(-self.threads // self.tiles) if neurons >= WORTH_A_PART else 1
+        parts, neurons = self._parts(), self.network.neurons
         edges = np.linspace(0, neurons, parts + 1).astype(np.int64)
         times = [(0, steps)] if parts == 1 else [(t, t + 1) for t in range(steps)]
         return [np.array([(*time, low, high) for low, high in zip(edges, edges[1:], strict=False)]) for time in times]

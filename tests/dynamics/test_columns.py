@@ -30,14 +30,13 @@ def problem(request):
         return g, network, weights, sources, laid_out(network, weights, sources)
 
 
-def laid_out(network, weights, sources):
-    return columns.lay_out(
-        network, weights, sources, 1, INPUTS, INPUTS + NEURONS, lambda n: np.full(n, np.nan, np.float32)
-    )
+def laid_out(network, weights, sources, whole=False):
+    nothing = lambda n: np.full(n, np.nan, np.float32)  # noqa: E731
+    return columns.lay_out(network, weights, sources, 1, INPUTS, INPUTS + NEURONS, nothing, whole)
 
 
 def test_sums_are_those_of_the_weights(problem):
-    g, network, weights, sources, (forward, _) = problem
+    g, network, weights, sources, (forward, *_) = problem
     populations, offsets, places, table = forward
     rows = INPUTS + NEURONS
     spikes = g.random((12, rows, LANES)) < 0.2
@@ -60,7 +59,7 @@ def test_sums_are_those_of_the_weights(problem):
 
 
 def test_few_spikes_go_by_columns_and_many_by_words(problem):
-    *_, (forward, _) = problem
+    *_, (forward, *_) = problem
     populations, offsets, _, _ = forward
     for rate, few in ((0, True), (0xFFFF, False)):
         words = np.full(12 * (INPUTS + NEURONS), rate, np.uint16)
@@ -70,15 +69,25 @@ def test_few_spikes_go_by_columns_and_many_by_words(problem):
 def test_on_the_way_back_tables_serve_only_where_most_weights_are_there(problem):
     _, network, weights, sources, _ = problem
     weights[0][:] = 1
-    forward, (populations, column_of, *_) = laid_out(network, weights, sources)
+    forward, (populations, column_of, *_), wordless = laid_out(network, weights, sources)
+    assert not any(wordless)
     in_tables = [p[:, columns.BEGIN] < p[:, columns.END] for p in (forward[0], populations)]
     assert [each.tolist() for each in in_tables] == [[True, True, False], [True, False, False]]
     assert (column_of[0] >= 0).any() and (column_of[1:] < 0).all()
 
 
+def test_where_most_weights_are_there_and_loops_take_all_neurons_no_words_are_listed(problem):
+    _, network, weights, sources, _ = problem
+    weights[0][:] = 1
+    (populations, offsets, *_), _, wordless = laid_out(network, weights, sources, whole=True)
+    assert wordless == [True, False, False]
+    words = np.full(12 * (INPUTS + NEURONS), 0xFFFF, np.uint16)
+    assert columns.few_events(words, 9 * (INPUTS + NEURONS), populations[0], offsets)
+
+
 @pytest.mark.parametrize("least, most", [(0, NEURONS), (3, 16), (90, 95)])
 def test_gradients_are_those_of_the_transposed_weights(problem, least, most):
-    g, network, weights, sources, (_, back) = problem
+    g, network, weights, sources, (_, back, _) = problem
     grad = g.integers(-5, 6, (12, CURRENTS, NEURONS * LANES)).astype(np.float32)
     t, of_lanes = 2, grad.reshape(12, CURRENTS, NEURONS, LANES)
     wanted = np.zeros((NEURONS, LANES))
