@@ -13,6 +13,7 @@ from neuro.dynamics.adjoint import (
     add,
     add_product,
     clip,
+    copy,
     forget,
     from_moved_threshold,
     from_threshold,
@@ -181,7 +182,7 @@ def backward_tile(
                 from_moved_threshold(distance, now, theta, beta, a[t, low:high])
             pseudo_derivative(psi, distance, choices[SHAPE], slope[0], slope[1])
             scale_slope(psi, theta)
-            of_z[:] = steady[low:high]
+            copy(of_z, steady[low:high])
             gather(of_z, n, last, to_z, batch, t, first)
             gather(of_v, n, last, to_v, batch, t, first)
             for k in range(n, last):

@@ -80,6 +80,19 @@ def _row_parts(bits: np.ndarray, threads: int) -> list[tuple[np.ndarray, int, in
 
 
 @compiled
+def first_from(rising, wanted):
+    """Where the first of rising numbers stands that is not below the wanted one."""
+    low, high = 0, len(rising)
+    while low < high:
+        middle = (low + high) // 2
+        if rising[middle] < wanted:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@compiled
 def word_gradients(grad, length, current, low, source, inputs, planes, route, lines, history, begin, place, out):
     """Add to out[:, :, current] of a block's weights [n, M, C, D] dL/dW, a sum over the events of each column.
 
@@ -105,8 +118,8 @@ def word_gradients(grad, length, current, low, source, inputs, planes, route, li
                 for plane in range(planes if who < inputs else 1):
                     row = row_of(who, plane, inputs, planes)
                     events = place[begin[row] : begin[row + 1]]
-                    first = np.searchsorted(events, -shift)
-                    last = np.searchsorted(events, (ended - begun) * lanes - shift)
+                    first = first_from(events, -shift)
+                    last = first_from(events, (ended - begun) * lanes - shift)
                     if first < last:
                         row_sum(total, 0, table, place, shift, begin[row] + first, begin[row] + last)
                         factor = np.float32(1 << plane)
@@ -144,7 +157,7 @@ def entry_gradients(
                         row = row_of(who, plane, inputs, planes)
                         start, end = begin[row], begin[row + 1]
                         if shift < 0:
-                            start += np.searchsorted(place[start:end], -shift)
+                            start += first_from(place[start:end], -shift)
                         part = scattered_sum(values, k * steps * lanes + shift, place, start, end)
                         total += np.float32(1 << plane) * part
                     out[some + k, e, current, line] += total

@@ -76,14 +76,15 @@ def _first_words(base, kinds, least, limits, outer):
 
     outer [2]: the same of any current.
     """
-    limits[0], limits[1] = -np.inf, np.inf
+    low, high = -np.inf, np.inf
     for current in range(kinds.shape[1]):
+        limits[0, current], limits[1, current] = -np.inf, np.inf
         for sign in range(2):
             if kinds[sign, current] >= 0:
                 b = base[kinds[sign, current]]
                 size = (b + least / b * CAREFUL) / 2
                 limits[1 - sign, current] = -size if sign else size
-    low, high = limits[0].max(), limits[1].min()
+        low, high = max(low, limits[0, current]), min(high, limits[1, current])
     outer[0], outer[1] = low * CAREFUL, high * CAREFUL
     if outer[0] < low or outer[1] > high:  # numbers so small that they were rounded away from 0
         outer[:] = 0
