@@ -40,6 +40,12 @@ from neuro.training.ranks import Ranks, joined_ranks
 from neuro.training.recipe import batches, make_optimizer, set_learning_rate
 from neuro.training.start import checked_data, checked_device, resumed, versions
 
+EXPLODED = 1e6  # norm of a first gradient from which on clipping leaves hardly more than its direction farthest back
+EXPLODES = (
+    "the first step's gradient has the norm {norm:.0e}: it grows on its way back through time; lower surrogate.scale "
+    "(now {scale:g}), by a third to begin with"
+)
+
 
 @dataclass
 class Position:
@@ -230,7 +236,9 @@ class _Trainer:
         (loss + extra).backward()
         self.ranks.sum_gradients(self.network)
         if self.recipe.clip:
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
+            norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
+            if norm > EXPLODED and self.at.epoch == self.at.batch == 0:
+                self.progress.note(EXPLODES.format(norm=float(norm), scale=self.task.network.surrogate.scale))
         self.optimizer.step()
         self.ranks.agree(self.network)
 

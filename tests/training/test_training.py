@@ -371,3 +371,26 @@ def test_devices_are_those_of_the_machine(tiny, monkeypatch):
     drawn = load_task(str(tiny), ["training.mismatch={}"])
     with pytest.raises(DescriptionError, match="training.mismatch"):
         checked_device("cuda", drawn)
+
+
+class Noting(Quiet):
+    """Keep what is said, and stop after the first batch."""
+
+    def __init__(self):
+        self.said = []
+
+    def note(self, text):
+        self.said.append(text)
+
+    def step(self, at, network):
+        raise InterruptedError
+
+
+@pytest.mark.parametrize("scale, told", [(0.3, False), (30, True)])
+def test_a_gradient_that_explodes_on_its_way_back_is_told_of(tmp_path, scale, told):
+    shown = Noting()
+    task = load_task("digits-recurrent", [f"surrogate.scale={scale}", "populations.hidden.size=40"])
+    with pytest.raises(InterruptedError):
+        neuro.train(task, "dynapse1", tmp_path / "run", progress=shown)
+    about = [text for text in shown.said if "surrogate.scale (now 30)" in text]
+    assert len(about) == told
