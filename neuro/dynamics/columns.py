@@ -15,9 +15,8 @@ from neuro.dynamics.lanes import ROW, fourfold_sum, lowest, ones, row_sum, trans
 from neuro.jit import compiled
 from neuro.jit.vector import LANES, room_for
 
-FIRST, SIZE, WORDS, BEGIN, END, WHOLE, BASE, LINES = range(
-    8
-)  # of a population; BEGIN and END: its columns, 0 if not dense
+# Of a population; WORDS: how many there are, EVERY_STEP where none is listed; BEGIN and END: its columns, 0 if not dense.
+FIRST, SIZE, WORDS, BEGIN, END, WHOLE, BASE, LINES = range(8)
 BLOCK = ROW * LANES
 DENSE = 1 / 8  # share of weights that are there, from which on spikes can cost less than words
 DENSE_BACK = 0.7  # the same, from which on all columns cost less than words on the way back (measured)

@@ -85,9 +85,7 @@ def _first_words(base, kinds, least, limits, outer):
                 size = (b + least / b * CAREFUL) / 2
                 limits[1 - sign, current] = -size if sign else size
         low, high = max(low, limits[0, current]), min(high, limits[1, current])
-    outer[0], outer[1] = low * CAREFUL, high * CAREFUL
-    if outer[0] < low or outer[1] > high:  # numbers so small that they were rounded away from 0
-        outer[:] = 0
+    outer[0], outer[1] = low * CAREFUL, high * CAREFUL  # of bases far above the least float32: none is rounded to 0
 
 
 @compiled
