@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from neuro.dynamics.lanes import ROW, fourfold_sum, lowest, ones, row_sum, transposed
+from neuro.dynamics.lanes import ROW, fourfold_sum, row_sum, transposed
 from neuro.jit import compiled
+from neuro.jit.bits import lowest, ones
 from neuro.jit.vector import LANES, room_for
 
 # Of a population; WORDS: how many there are, EVERY_STEP where none is listed; BEGIN and END: its columns, 0 if not dense.

@@ -23,19 +23,9 @@ import numpy as np
 
 from neuro.dynamics.advance import advance
 from neuro.dynamics.flat import SYN, V
-from neuro.dynamics.lanes import (
-    AHEAD,
-    WORDS_A_LINE,
-    add_rows,
-    count_up,
-    nonzero,
-    nonzeros,
-    seen,
-    show,
-    spread_lines,
-)
+from neuro.dynamics.lines import AHEAD, WORDS_A_LINE, add_rows, count_up, seen, show, spread_lines
 from neuro.jit import compiled
-from neuro.jit.bits import BITS, list_bits
+from neuro.jit.bits import BITS, list_bits, nonzero, nonzeros
 from neuro.jit.vector import LANES
 
 BLOCK = 16  # vectors that are passed over together while they rest: 256 neurons, a core of many chips

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from neuro.dynamics.lanes import lowest, nonzero, ones, spread_bits, transposed
+from neuro.dynamics.lanes import spread_bits, transposed
 from neuro.jit import compiled, estimated
+from neuro.jit.bits import lowest, nonzero, ones
 from neuro.jit.vector import LANES, room_for
 
 ONE = np.float32(1).view(np.int32)

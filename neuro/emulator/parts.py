@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from neuro.dynamics.flat import THETA, rows_of, vectors_of
-from neuro.dynamics.lanes import WORDS_A_LINE
+from neuro.dynamics.lines import WORDS_A_LINE
 from neuro.dynamics.stream import write_lines, write_rows
 from neuro.emulator.wiring import Wiring
 from neuro.jit.vector import LANES, lined_up

@@ -1,4 +1,4 @@
-"""Which of many: the bits set in a word and the values beyond limits, as lists of their places."""
+"""Which of many: bits set in a word, values that are not 0 or lie beyond limits; counted, or as lists of their places."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from neuro.jit.vector import CHAINS, INDEX, load, loop, pointers, signed, splat
+from neuro.jit.vector import CHAINS, INDEX, WORD, ZERO, load, load_vector, loop, pointers, signed, splat
 
 BITS = 64
 
@@ -44,6 +44,54 @@ def list_beyond(typing, out, values, limits, number):
         return loop(b, INDEX(0), args[3], [INDEX(0)], body, BITS)[0]
 
     return signed(types.int64, out, values, limits, number), code
+
+
+@intrinsic
+def nonzero(typing, values, at):
+    """Which of the 16 values from `at` on are not 0, as the bits of a word."""
+
+    def code(context, b, signature, args):
+        data = pointers(context, b, signature, args)
+        return b.bitcast(b.fcmp_unordered("!=", load_vector(b, data[0], args[1]), ZERO), WORD)
+
+    return signed(types.uint16, values, at), code
+
+
+@intrinsic
+def nonzeros(typing, values, at):
+    """Which of the 64 values from `at` on are not 0, as the bits of a word."""
+
+    def code(context, b, signature, args):
+        (data, _) = pointers(context, b, signature, args)
+        kind = ir.VectorType(data.type.pointee, BITS)
+        vector = b.load(b.bitcast(b.gep(data, [args[1]]), kind.as_pointer()), align=1)
+        nothing = ir.Constant(kind, None)
+        is_float = isinstance(data.type.pointee, ir.FloatType)
+        return b.bitcast(
+            b.fcmp_unordered("!=", vector, nothing) if is_float else b.icmp_signed("!=", vector, nothing), INDEX
+        )
+
+    return signed(types.int64, values, at), code
+
+
+@intrinsic
+def ones(typing, word):
+    """How many bits of a 16-bit word are set."""
+
+    def code(context, b, signature, args):
+        return b.zext(b.ctpop(args[0]), INDEX)
+
+    return types.int64(types.uint16), code
+
+
+@intrinsic
+def lowest(typing, word):
+    """The place of the lowest bit set in a 16-bit word that is not 0."""
+
+    def code(context, b, signature, args):
+        return b.zext(b.cttz(args[0], ir.Constant(ir.IntType(1), 1)), INDEX)
+
+    return types.int64(types.uint16), code
 
 
 def _listed(b, out, at, word, first):
