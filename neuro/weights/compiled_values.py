@@ -12,6 +12,9 @@ from neuro.jit import compiled
 from neuro.weights.compiled_counts import largest_of
 
 MANY = 32  # from so many values on a search by halving is sooner than comparing with each
+NEARBY = (
+    2.0**-48
+)  # of a number: the middle of two values is that near to where the nearest changes, but for values that cancel
 BUCKETS = 16  # for each of a row's values: then the nearest one is hardly ever more than a step away
 
 
@@ -55,18 +58,17 @@ def level_rows(latent, values, names, table, allowed, limits, high, code, weight
     """
     width, most = latent.shape[1], values.shape[1]
     nearest, gain, taken = np.empty(width, np.int64), np.empty(width), np.empty(width, np.bool_)
-    edges, first = np.empty(most), np.empty(BUCKETS * most, np.int64)
+    switch, first = np.empty(most + 1), np.empty(BUCKETS * most, np.int64)
     for row in range(len(latent)):
         own = row if len(values) > 1 else 0
         rising = values[own]
-        if row == 0 or own > 0:
-            start, scale = _file(rising, edges, first)
+        if row == 0 or _differ(rising, values[own - 1]):
+            start, scale = _file(rising, switch, first)
+        _find_nearest(latent[row], switch, first, start, scale, nearest)
         for entry in range(width):
-            wanted = np.float64(latent[row, entry])
-            bucket = min(max((wanted - start) * scale, 0.0), len(first) - 1.0)
-            place = _settled(rising, edges, wanted, first[int(bucket)])
-            value = rising[place]
-            nearest[entry], gain[entry] = place, max(value * (2 * wanted - value), 0.0)
+            value = rising[nearest[entry]]
+            gained = value * (2 * np.float64(latent[row, entry]) - value)
+            gain[entry] = gained if gained > 0.0 else 0.0
         for entry in range(width if len(allowed) else 0):
             gain[entry] *= allowed[row, entry]
         _best_within(gain, 0.0, limits[row], high[row if len(high) > 1 else 0], taken)
@@ -76,37 +78,74 @@ def level_rows(latent, values, names, table, allowed, limits, high, code, weight
 
 
 @compiled
-def _file(values, edges, first):
-    """Write where each of rising values gives way to the next, and the first value of each bucket of such edges.
+def _file(values, switch, first):
+    """Set what the search for the nearest of V rising values needs: switch [V + 1] and first, one a bucket.
 
-    Returns where buckets begin and how many a unit has. All of it only says where to look: `_settled` finds the nearest
-    from anywhere.
+    Value k is the nearest from switch[k] on and below switch[k + 1], to the last bit; first: one of the values that are
+    nearest in a bucket. Returns where buckets begin and how many a unit has.
     """
     last = len(values) - 1
+    switch[0], switch[last + 1] = -np.inf, np.inf
     for k in range(last):
-        edges[k] = values[k] + (values[k + 1] - values[k]) / 2
-    edges[last] = np.inf
+        switch[k + 1] = _switch(values[k], values[k + 1])
     start, across = values[0], values[last] - values[0]
     scale, place = (len(first) - 1) / across if across > 0 else 0.0, 0
     for bucket in range(len(first)):
-        while place < last and (edges[place] - start) * scale < bucket:
+        while place < last and (switch[place + 1] - start) * scale < bucket:
             place += 1
         first[bucket] = place
     return start, scale
 
 
 @compiled
-def _settled(values, edges, wanted, place):
-    """Find the nearest of rising values, nearer to 0 if equal, beginning at any place."""
-    while edges[place] < wanted:
-        place += 1
-    while place > 0 and edges[place - 1] >= wanted:
-        place -= 1
-    while place + 1 < len(values) and _goes_up(values[place], values[place + 1], wanted):
-        place += 1
-    while place > 0 and not _goes_up(values[place - 1], values[place], wanted):
-        place -= 1
-    return place
+def _switch(lower, upper):
+    """The least number that is nearer to the upper of two values, or as near where that is the one to take."""
+    if lower == upper:
+        return upper
+    middle = lower + (upper - lower) / 2
+    beside = abs(middle) * NEARBY
+    low, high = middle - beside, middle + beside
+    if not low > lower or _goes_up(lower, upper, low):
+        low = lower
+    if not high < upper or not _goes_up(lower, upper, high):
+        high = upper
+    while True:  # of low it is not true, of high it is
+        middle = low + (high - low) / 2
+        if not low < middle < high:
+            return high
+        if _goes_up(lower, upper, middle):
+            high = middle
+        else:
+            low = middle
+
+
+@compiled
+def _differ(one, other):
+    different = False
+    for k in range(len(one)):
+        different |= one[k] != other[k]
+    return different
+
+
+@compiled
+def _find_nearest(latent, switch, first, start, scale, nearest):
+    """Set which value is nearest to each entry of a row: looked up, and put right where that was not near enough."""
+    top, wrong = len(first) - 1.0, False
+    for entry in range(len(latent)):
+        wanted = np.float64(latent[entry])
+        bucket = (wanted - start) * scale
+        bucket = bucket if bucket > 0.0 else 0.0
+        place = first[np.int64(bucket if bucket < top else top)]
+        place += wanted >= switch[place + 1]
+        wrong |= (wanted >= switch[place + 1]) | (wanted < switch[place])
+        nearest[entry] = place
+    for entry in range(len(latent) if wrong else 0):
+        wanted, place = np.float64(latent[entry]), nearest[entry]
+        while wanted >= switch[place + 1]:
+            place += 1
+        while wanted < switch[place]:
+            place -= 1
+        nearest[entry] = place
 
 
 @compiled

@@ -264,3 +264,18 @@ def test_new_bases_and_devices_leave_the_rest():
     other = scheme.with_bases(torch.tensor([[2.0], [4.0]]))
     assert other.bases.tolist() == [[2.0], [4.0]] and other.sign == "source" and other.groups.tolist() == [0, 1]
     assert scheme.to("meta").grid.is_meta and scheme.bases.tolist() == [1.0]
+
+
+@pytest.mark.parametrize(
+    "lower, upper",
+    [(-1.0, 1.0), (0.0, 1.0), (-1.0, -0.5), (1e10, 1e10 + 1e-3), (-1e-30, 1e30), (-3.0, 2.0), (0.1, 0.1 + 2**-56)],
+)
+def test_the_nearest_value_changes_at_a_number_found_to_the_last_bit(lower, upper):
+    from neuro.weights import compiled_values
+
+    def upper_is_nearest(wanted):
+        up, down = upper - wanted, wanted - lower
+        return up < down or (up == down and abs(upper) < abs(lower))
+
+    switch = compiled_values._switch(lower, upper)
+    assert upper_is_nearest(switch) and not upper_is_nearest(np.nextafter(switch, -np.inf))
