@@ -32,7 +32,7 @@ def fold_counts(grad, code, currents, out):
     for n in range(len(code)):
         codes, grads = code[n].reshape(-1), grad[n].reshape(-1)
         for k in range(kinds):
-            if lines == 1:
+            if lines == 1:  # as what follows, without its divisions
                 for m in range(columns):
                     terms[m] = np.float64(codes[m * kinds + k]) * np.float64(grads[m * across + currents[k]])
             else:

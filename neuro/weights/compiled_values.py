@@ -12,9 +12,7 @@ from neuro.jit import compiled
 from neuro.weights.compiled_counts import largest_of
 
 MANY = 32  # from so many values on a search by halving is sooner than comparing with each
-NEARBY = (
-    2.0**-48
-)  # of a number: the middle of two values is that near to where the nearest changes, but for values that cancel
+NEARBY = 2.0**-48  # of the middle of two values: how far from it the nearest changes, unless they cancel
 BUCKETS = 16  # for each of a row's values: then the nearest one is hardly ever more than a step away
 
 

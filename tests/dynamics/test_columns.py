@@ -31,8 +31,8 @@ def problem(request):
 
 
 def laid_out(network, weights, sources, whole=False):
-    nothing = lambda n: np.full(n, np.nan, np.float32)  # noqa: E731
-    return columns.lay_out(network, weights, sources, 1, INPUTS, INPUTS + NEURONS, nothing, whole)
+    rows = INPUTS + NEURONS
+    return columns.lay_out(network, weights, sources, 1, INPUTS, rows, lambda n: np.full(n, np.nan, np.float32), whole)
 
 
 def test_sums_are_those_of_the_weights(problem):
